@@ -1,0 +1,150 @@
+"""`cope-lsp doctor`: what is set up, what is not, and the next step for it."""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cope_lsp.assistant import Assistant
+from cope_lsp.config import Loaded, settings, user_file
+from cope_lsp.errors import CopeError
+from cope_lsp.models import catalog
+from cope_lsp.values import CompletionRequest, Document, ModelInfo, Silence
+from cope_lsp.version import __version__
+
+State = Literal["ok", "note", "broken"]
+
+_STYLES: dict[State, str] = {"ok": "green", "note": "yellow", "broken": "bold red"}
+
+_PROBE = Document("file:///probe.py", "python", "def add(a, b):\n    return ")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. Only `broken` means that the main job cannot run."""
+
+    subject: str
+    state: State
+    fact: str
+    next_step: str = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `doctor` takes."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
+    """Print the findings; exit 1 only if the main job cannot run."""
+    findings = [*_machine(), *_configuration(loaded), *asyncio.run(_model(loaded))]
+    if arguments.json:
+        print(json.dumps({"version": __version__, "findings": [asdict(f) for f in findings]}))
+    else:
+        _print_table(findings)
+    return int(any(finding.state == "broken" for finding in findings))
+
+
+def _machine() -> Iterator[Finding]:
+    yield Finding("cope-lsp", "ok", f"{__version__}, {sys.executable}")
+    system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield Finding("machine", "ok", f"{system}, {os.cpu_count()} CPUs")
+
+
+def _configuration(loaded: Loaded) -> Iterator[Finding]:
+    path = user_file()
+    fact = str(path) if path.exists() else f"none needed; it would be {path}"
+    yield Finding("settings file", "ok", fact)
+    for key, origin in loaded.origins.items():
+        name = next(name for name, setting, _ in settings() if setting.key == key)
+        yield Finding(f"setting {key}", "ok", f"{getattr(loaded.config, name)} ({origin})")
+    for problem in loaded.problems:
+        yield Finding("settings", "note", problem, "mend or remove it; until then it is ignored")
+
+
+async def _model(loaded: Loaded) -> list[Finding]:
+    config = loaded.config
+    path = catalog.resolve(config.model_path)
+    assistant = Assistant.from_config(config)
+    started = time.perf_counter()
+    try:
+        model = await assistant.model_info()
+        loaded_s = time.perf_counter() - started
+        return [
+            *_facts(model, str(path), loaded_s, config.gpu_layers),
+            await _probe(assistant, model),
+        ]
+    except CopeError as error:
+        step = "unset model.path to use the embedded model, or point it at a GGUF file"
+        return [Finding("model", "broken", str(error), step)]
+    finally:
+        await assistant.close()
+
+
+def _facts(model: ModelInfo, path: str, loaded_s: float, gpu_layers: int) -> Iterator[Finding]:
+    size = f"{model.parameters / 1e6:.1f}M parameters, {model.bytes / 1e6:.1f} MB"
+    yield Finding("model", "ok", f"{model.name} ({model.description}), {size}: {path}")
+    yield Finding("engine", "ok", f"loaded in {loaded_s * 1000:.0f} ms in a process of its own")
+    if model.fim:
+        yield Finding("fill in the middle", "ok", "the model has the tokens for it")
+    else:
+        step = "choose a code model with fill-in-the-middle tokens to have it see what follows"
+        fact = "the model has no tokens for it and is used left to right"
+        yield Finding("fill in the middle", "note", fact, step)
+    if model.languages:
+        fact = f"{', '.join(model.languages)}; silent in others"
+        yield Finding("languages", "note", fact, "a larger model knows more: set model.path")
+    else:
+        yield Finding("languages", "ok", "the model names none: used in all")
+    yield _gpu(model, gpu_layers)
+
+
+def _gpu(model: ModelInfo, gpu_layers: int) -> Finding:
+    if model.gpu:
+        fact = f"this build of llama.cpp can use one; model.gpu_layers is {gpu_layers}"
+        step = "" if gpu_layers else "set model.gpu_layers = -1 to run the whole model there"
+        return Finding("GPU", "ok", fact, step)
+    fact = "this build of llama.cpp runs on the CPU only"
+    step = (
+        'for a GPU: CMAKE_ARGS="-DGGML_CUDA=on" (Metal: on by itself on macOS; Vulkan: '
+        "-DGGML_VULKAN=on) pip install --force-reinstall --no-binary :all: llama-cpp-python"
+    )
+    if gpu_layers:
+        return Finding("GPU", "note", f"{fact}, so model.gpu_layers = {gpu_layers} is idle", step)
+    return Finding("GPU", "ok", fact, step)
+
+
+async def _probe(assistant: Assistant, model: ModelInfo) -> Finding:
+    """Run the main job once."""
+    language = model.languages[0] if model.languages else _PROBE.language
+    document = Document(_PROBE.uri, language, _PROBE.text)
+    started = time.perf_counter()
+    completion = await assistant.complete(CompletionRequest(document, len(document.text), explicit=True))
+    took = f"{(time.perf_counter() - started) * 1000:.0f} ms"
+    if isinstance(completion, Silence):
+        fact = f"nothing after {document.text!r} in {took} ({completion.reason}) {completion.detail}"
+        broken = completion.reason == "model-unavailable"
+        return Finding("ghost text", "broken" if broken else "note", fact)
+    return Finding("ghost text", "ok", f"{completion.text!r} after {document.text!r} in {took}")
+
+
+def _print_table(findings: list[Finding]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        style = _STYLES[finding.state]
+        table.add_row(f"[{style}]{finding.state}[/]", finding.subject, escape(finding.fact))
+        if finding.next_step:
+            table.add_row("", "", f"[dim]-> {escape(finding.next_step)}[/]")
+    Console().print(table)

@@ -1,0 +1,60 @@
+"""Files as the command line reads them: what language, and not too large."""
+
+from pathlib import Path
+
+from cope_lsp.completion.completer import DOCUMENT_BYTES_MAX
+from cope_lsp.errors import CopeError
+
+_LANGUAGES = {
+    ".bash": "shellscript",
+    ".c": "c",
+    ".cc": "cpp",
+    ".cpp": "cpp",
+    ".cs": "csharp",
+    ".css": "css",
+    ".go": "go",
+    ".h": "c",
+    ".hpp": "cpp",
+    ".html": "html",
+    ".java": "java",
+    ".js": "javascript",
+    ".json": "json",
+    ".jsx": "javascriptreact",
+    ".lua": "lua",
+    ".php": "php",
+    ".py": "python",
+    ".pyi": "python",
+    ".rb": "ruby",
+    ".rs": "rust",
+    ".sh": "shellscript",
+    ".ts": "typescript",
+    ".tsx": "typescriptreact",
+}
+
+
+class UnreadableFileError(CopeError):
+    """A file named on the command line cannot be used."""
+
+
+def language_of(path: Path) -> str:
+    """Return the LSP language id for a file name; "plaintext" for a suffix that is not known."""
+    return _LANGUAGES.get(path.suffix.lower(), "plaintext")
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file with its own line ends.
+
+    Raises:
+        UnreadableFileError: it is missing, too large, or not UTF-8 text.
+    """
+    try:
+        if path.stat().st_size > DOCUMENT_BYTES_MAX:
+            msg = f"{path} is larger than {DOCUMENT_BYTES_MAX} bytes, the most that is completed"
+            raise UnreadableFileError(msg)
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        msg = f"{path} is not UTF-8 text"
+        raise UnreadableFileError(msg) from error
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise UnreadableFileError(msg) from error

@@ -1,0 +1,98 @@
+"""The command line: which command was asked for, and with which settings."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cope_lsp.config import load
+from cope_lsp.errors import CopeError
+from cope_lsp.version import __version__
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command; the module of its name has `add_arguments(parser)` and `run(arguments, loaded)`."""
+
+    name: str
+    help: str
+
+
+COMMANDS = (
+    Command("serve", "speak LSP on standard input and output (what editors start)"),
+    Command("demo", "show the main job on a sample project, without a network"),
+    Command("complete", "complete one place in a file"),
+    Command("doctor", "tell what is set up, what is not, and what to do about it"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command that `argv` names; without one, serve."""
+    argv = _with_default_command(list(sys.argv[1:] if argv is None else argv))
+    parser = _parser(argv[0])
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown and arguments.command != "serve":
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    try:
+        sys.exit(_run(arguments))
+    except CopeError as error:
+        sys.exit(f"cope-lsp: {error}")
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output is gone; flushing what is left at exit would only fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(EXIT_FAILED)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    loaded = load(project=Path.cwd(), overrides=_overrides(arguments))
+    if loaded.problems and arguments.command != "serve":
+        for problem in loaded.problems:
+            print(f"cope-lsp: {problem}", file=sys.stderr)
+        if arguments.command != "doctor":
+            return EXIT_USAGE
+    code: int = _module(arguments.command).run(arguments, loaded)
+    return code
+
+
+def _module(command: str) -> Any:
+    return importlib.import_module(f"cope_lsp.cli.{command}")
+
+
+def _with_default_command(argv: list[str]) -> list[str]:
+    """Editors start `cope-lsp` or `cope-lsp --stdio`: both mean `serve`."""
+    known = {"-h", "--help", "--version"} | {command.name for command in COMMANDS}
+    return argv if argv and argv[0] in known else ["serve", *argv]
+
+
+def _parser(chosen: str) -> argparse.ArgumentParser:
+    """Return the parser, complete for the `chosen` command: the modules of the others are not imported."""
+    parser = argparse.ArgumentParser(
+        prog="cope-lsp",
+        description="An offline coding assistant as a language server.",
+        epilog="Without a command, and with --stdio alone, it serves.",
+    )
+    parser.add_argument("--version", action="version", version=f"cope-lsp {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        sub = commands.add_parser(command.name, help=command.help, description=command.help)
+        sub.add_argument("--model", metavar="FILE", help="use this GGUF file")
+        if command.name == chosen:
+            _module(chosen).add_arguments(sub)
+    return parser
+
+
+def _overrides(arguments: argparse.Namespace) -> dict[str, object]:
+    given = {"model.path": arguments.model}
+    if arguments.command == "serve":
+        given |= {"log.file": arguments.log, "log.level": arguments.log_level}
+    return {key: value for key, value in given.items() if value is not None}

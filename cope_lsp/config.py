@@ -1,0 +1,227 @@
+"""Settings: one schema, one loader, and for every value where it came from.
+
+Sources, each stronger than the one before: defaults, the user's file, the project's `.cope.toml`, the
+environment, the command line. A project's file and an editor's settings arrive with a repository that may
+be hostile: they may set only what its `Setting` allows them, and never a path, a key, a limit or a command.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_config_path
+
+PROJECT_FILE = ".cope.toml"
+FILE_BYTES_MAX = 1_000_000
+
+Fallback = Literal["auto", "always", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is known of one setting besides its type and its default."""
+
+    key: str
+    help: str
+    project: bool = False
+    """Whether a project's own file or an editor may set it."""
+    minimum: int | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> str:
+        """The environment variable that sets it."""
+        return "COPE_LSP_" + re.sub(r"\W", "_", self.key).upper()
+
+
+def _setting(default: Any, key: str, text: str, **more: Any) -> Any:
+    return field(default=default, metadata={"setting": Setting(key, text, **more)})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The effective settings."""
+
+    model_path: Path | None = _setting(
+        None, "model.path", "A GGUF file to use instead of the embedded model."
+    )
+    gpu_layers: int = _setting(
+        0,
+        "model.gpu_layers",
+        "Layers to run on the GPU; -1: all. Needs a llama-cpp-python built for it.",
+        minimum=-1,
+    )
+    threads: int = _setting(0, "model.threads", "CPU threads; 0: chosen for the machine.", minimum=0)
+    context_tokens: int = _setting(
+        4096, "model.context_tokens", "Tokens that the engine keeps in memory.", minimum=512
+    )
+    completion_enabled: bool = _setting(
+        default=True, key="completion.enabled", text="Offer ghost text.", project=True
+    )
+    completion_fallback: Fallback = _setting(
+        "auto",
+        "completion.fallback",
+        "Offer ghost text as ordinary completions: to editors without ghost text, always, or never.",
+        project=True,
+        choices=("auto", "always", "never"),
+    )
+    log_file: Path | None = _setting(None, "log.file", "Write a log to this file.")
+    log_level: str = _setting(
+        "warning", "log.level", "How much to log.", choices=("error", "warning", "info", "debug")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Effective settings, the source of each that is not a default, and what could not be used."""
+
+    config: Config
+    origins: Mapping[str, str]
+    problems: tuple[str, ...]
+
+
+def user_file() -> Path:
+    """Return the path of the user's own settings file."""
+    return user_config_path("cope-lsp", appauthor=False) / "config.toml"
+
+
+def settings() -> Iterator[tuple[str, Setting, Any]]:
+    """Yield the field name, the description and the default of every setting."""
+    for entry in fields(Config):
+        yield entry.name, entry.metadata["setting"], entry.default
+
+
+def load(
+    *,
+    project: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, object] | None = None,
+) -> Loaded:
+    """Read all sources. A value that cannot be used is left out and named in `problems`.
+
+    Args:
+        project: the root of the project, whose `.cope.toml` is read.
+        environment: where `COPE_LSP_*` variables are looked up.
+        overrides: values by key from the command line.
+    """
+    loading = _Loading()
+    loading.read_file(user_file(), trusted=True)
+    if project is not None:
+        loading.read_file(project / PROJECT_FILE, trusted=False)
+    loading.read_environment(environment)
+    for key, value in (overrides or {}).items():
+        loading.take(key, value, "command line", trusted=True)
+    return loading.result()
+
+
+def with_editor_settings(loaded: Loaded, values: object) -> Loaded:
+    """Return `loaded` with the settings that an editor sent, as nested or as dotted keys."""
+    loading = _Loading(loaded)
+    if isinstance(values, Mapping):
+        for key, value in _flatten(values):
+            if value is not None:
+                loading.take(key, value, "editor", trusted=False)
+    return loading.result()
+
+
+class _Loading:
+    """Collects values from one source after another."""
+
+    def __init__(self, start: Loaded | None = None) -> None:
+        self._config = start.config if start else Config()
+        self._origins = dict(start.origins) if start else {}
+        self._problems = list(start.problems) if start else []
+        self._fields = {setting.key: (name, setting) for name, setting, _ in settings()}
+        self._types = {entry.name: entry.type for entry in fields(Config)}
+
+    def read_file(self, path: Path, *, trusted: bool) -> None:
+        try:
+            if path.stat().st_size > FILE_BYTES_MAX:
+                self._problems.append(f"{path}: larger than {FILE_BYTES_MAX} bytes, not read")
+                return
+            text = path.read_text("utf-8")
+            values = tomllib.loads(text)
+        except FileNotFoundError:
+            return
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            self._problems.append(f"{path}: cannot be read: {error}")
+            return
+        for key, value in _flatten(values):
+            self.take(key, value, f"{path}:{_line_of(key, text)}", trusted=trusted)
+
+    def read_environment(self, environment: Mapping[str, str]) -> None:
+        by_variable = {setting.environment: key for key, (_, setting) in self._fields.items()}
+        for variable, text in environment.items():
+            if variable in by_variable:
+                self.take(by_variable[variable], _from_text(text), variable, trusted=True)
+
+    def take(self, key: str, value: object, origin: str, *, trusted: bool) -> None:
+        if key not in self._fields:
+            self._problems.append(f"{origin}: there is no setting {key!r}")
+            return
+        name, setting = self._fields[key]
+        if not (trusted or setting.project):
+            where = f"the user's own {user_file()} or {setting.environment}"
+            self._problems.append(f"{origin}: {key} is not a project's to set; use {where}")
+            return
+        fault, parsed = _parse(value, str(self._types[name]), setting)
+        if fault:
+            self._problems.append(f"{origin}: {key} {fault}, not {value!r}")
+            return
+        self._config = replace(self._config, **{name: parsed})
+        self._origins[key] = origin
+
+    def result(self) -> Loaded:
+        return Loaded(self._config, self._origins, tuple(self._problems))
+
+
+def _parse(value: object, kind: str, setting: Setting) -> tuple[str, Any]:
+    """Return (what is wrong or "", the value for the field)."""
+    if "Path" in kind:
+        return ("", Path(value).expanduser()) if isinstance(value, str) else ("takes a path", None)
+    if "bool" in kind:
+        return ("", value) if isinstance(value, bool) else ("takes true or false", None)
+    if "int" in kind:
+        return _parse_int(value, setting)
+    return ("", value) if value in setting.choices else (f"is one of {', '.join(setting.choices)}", None)
+
+
+def _parse_int(value: object, setting: Setting) -> tuple[str, Any]:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return "takes a whole number", None
+    if setting.minimum is not None and value < setting.minimum:
+        return f"is at least {setting.minimum}", None
+    return "", value
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _from_text(text: str) -> object:
+    """Read an environment variable as TOML would: a number, true or false, or else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _line_of(key: str, text: str) -> int:
+    """Return the line, from 1, at which a dotted key is set in a TOML text that was parsed already."""
+    table = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            table = header[1].replace(" ", "") + "."
+        elif (name := re.match(r"\s*([\w.\"'-]+)\s*=", line)) and key.startswith(
+            table + name[1].strip("\"'")
+        ):
+            return number
+    return 1

@@ -1,0 +1,335 @@
+"""Which tokens go into the next batch: many jobs, one context, interactive work first.
+
+A job is one prompt and the drafts drawn from it. Its prompt is evaluated once, in the lane (a sequence of
+the context) whose memory has most of it already; draft 0 goes on in that lane, the others in copies that
+share the prompt's cells. Every call of `step` evaluates one small batch, so that a cancellation or a
+newer request waits for one batch at most.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from cope_lsp.engine.llama import DecodeError, LlamaContext, LlamaModel, NoSpaceError, Sampler
+from cope_lsp.engine.transcript import Transcript
+from cope_lsp.engine.wire import Drawn, Finished, Message
+from cope_lsp.values import FimMark, Finish, Generation, Prompt, Sample, Text, Usage
+
+BATCH_SECONDS_MAX = 0.04
+"""A prefill batch is sized by measured speed to take no longer: it is what a cancel waits for."""
+
+PREFILL_TOKENS_MIN = 8
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """One sequence of the context, and the tokens that it remembers."""
+
+    sequence: int
+    tokens: list[int] = field(default_factory=list)
+    used: int = 0
+    busy: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Draft:
+    """One sample being drawn: `last` is its newest token, not evaluated yet."""
+
+    index: int
+    lane: _Lane
+    sampler: Sampler
+    transcript: Transcript
+    last: int
+    row: int = -1
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """One request: first its prompt is evaluated, then its drafts grow together."""
+
+    id: int
+    generation: Generation
+    deadline: float
+    prompt: list[int] = field(default_factory=list)
+    lane: _Lane | None = None
+    evaluated: int = 0
+    cached: int = 0
+    waiting: list[int] = field(default_factory=list)
+    drafts: list[_Draft] = field(default_factory=list)
+    output_tokens: int = 0
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(len(self.prompt), self.cached, self.output_tokens, self.prefill_s, self.decode_s)
+
+
+class Scheduler:
+    """Runs jobs on one context. Not thread-safe: one thread submits, cancels and steps."""
+
+    def __init__(
+        self,
+        model: LlamaModel,
+        context: LlamaContext,
+        sequences: int,
+        send: Callable[[Message], None],
+    ) -> None:
+        self._model = model
+        self._context = context
+        self._send = send
+        self._lanes = [_Lane(sequence) for sequence in range(sequences)]
+        self._jobs: dict[int, _Job] = {}
+        self._clock = itertools.count(1)
+        self._prefill_tokens = 4 * PREFILL_TOKENS_MIN
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self._jobs
+
+    def submit(self, job_id: int, generation: Generation) -> None:
+        """Take a job; its drafts and its end are sent as they come."""
+        deadline = time.monotonic() + generation.limits.deadline_s
+        job = _Job(job_id, generation, deadline, waiting=list(range(generation.samples)))
+        self._jobs[job_id] = job
+
+    def cancel(self, job_id: int) -> None:
+        """End a job without its unfinished drafts; an unknown or finished one is left alone."""
+        if job := self._jobs.get(job_id):
+            self._end(job)
+
+    def step(self) -> None:
+        """Evaluate one batch for the most urgent job."""
+        for job in [job for job in self._jobs.values() if time.monotonic() >= job.deadline]:
+            self._finish_all(job, "deadline")
+        any(self._advance(job) for job in self._by_urgency())
+
+    def _by_urgency(self) -> list[_Job]:
+        """Interactive before batch; among interactive ones the newest first, among batch ones the oldest."""
+        jobs = list(self._jobs.values())
+        interactive = [job for job in jobs if job.generation.priority == "interactive"]
+        return interactive[::-1] + [job for job in jobs if job.generation.priority == "batch"]
+
+    def _advance(self, job: _Job) -> bool:
+        """Evaluate one batch for the job; False when it must wait for a lane."""
+        try:
+            if job.lane is None and not self._start(job):
+                return False
+            if job.evaluated < len(job.prompt) - 1:
+                self._prefill(job)
+            else:
+                self._grow(job)
+        except (DecodeError, NoSpaceError, ValueError) as error:
+            self._context.drop_batch()
+            self._forget_lanes_of(job)
+            self._end(job, str(error))
+        return True
+
+    # -- the prompt ---------------------------------------------------------------------------
+
+    def _start(self, job: _Job) -> bool:
+        """Give the job a lane; False while other jobs hold them all."""
+        job.prompt = self._prompt_tokens(job.generation.prompt)
+        limit = self._context.context_tokens
+        if len(job.prompt) + job.generation.limits.output_tokens_max > limit:
+            msg = f"a prompt of {len(job.prompt)} tokens and its answer do not fit into {limit}"
+            raise ValueError(msg)
+        lane = self._choose_lane(job.prompt)
+        if lane is None:
+            return False
+        self._occupy(lane)
+        keep = min(_common_prefix(lane.tokens, job.prompt), len(job.prompt) - 1)
+        if not self._context.forget(lane.sequence, keep):
+            self._context.forget(lane.sequence)
+            keep = 0
+        lane.tokens = job.prompt[:keep]
+        job.lane = lane
+        job.evaluated = job.cached = keep
+        return True
+
+    def _prefill(self, job: _Job) -> None:
+        """Evaluate the next piece of the prompt, all but its last token.
+
+        The last token is the first one of each draft. When it fits into the same batch and there is but one
+        draft, it goes along: a warm request then costs one batch.
+        """
+        assert job.lane is not None
+        end = min(job.evaluated + min(self._prefill_tokens, self._context.room), len(job.prompt) - 1)
+        for position in range(job.evaluated, end):
+            self._context.add(job.prompt[position], position, job.lane.sequence, logits=False)
+        count, job.evaluated = end - job.evaluated, end
+        job.lane.tokens = job.prompt[:end]
+        complete = end == len(job.prompt) - 1
+        if complete and job.generation.samples == 1 and self._context.room:
+            self._begin_drafts(job)
+            self._queue(job.drafts)
+        took = self._decode()
+        job.prefill_s += took
+        self._size_prefill(count, took)
+        if job.drafts:
+            self._sample(job)
+
+    def _size_prefill(self, tokens: int, seconds: float) -> None:
+        if tokens >= PREFILL_TOKENS_MIN:
+            fitting = int(tokens / max(seconds, 1e-6) * BATCH_SECONDS_MAX)
+            self._prefill_tokens = max(PREFILL_TOKENS_MIN, min(fitting, self._context.batch_tokens))
+
+    def _prompt_tokens(self, prompt: Prompt) -> list[int]:
+        tokens = self._model.opening_tokens()
+        for segment in prompt:
+            tokens += self._segment_tokens(segment)
+        return tokens or [self._model.closing_token()]
+
+    def _segment_tokens(self, segment: Text | FimMark) -> list[int]:
+        if isinstance(segment, FimMark):
+            token = self._model.fim_token(segment.role)
+            if token is None:
+                msg = f"the model has no fill-in-the-middle token for {segment.role!r}"
+                raise ValueError(msg)
+            return [token]
+        tokens = self._model.tokenize(segment.text)
+        if segment.keep == "head":
+            return tokens[: segment.tokens_max]
+        return tokens[max(0, len(tokens) - segment.tokens_max) :]
+
+    # -- the drafts ---------------------------------------------------------------------------
+
+    def _grow(self, job: _Job) -> None:
+        """Draw one more token for every draft of the job."""
+        self._begin_drafts(job)
+        self._queue(job.drafts)
+        job.decode_s += self._decode()
+        self._sample(job)
+
+    def _begin_drafts(self, job: _Job) -> None:
+        """Start as many waiting drafts as there are lanes and cells; batch work leaves one lane free."""
+        spare = 0 if job.generation.priority == "interactive" else 1
+        cells = self._context.context_tokens - len(job.prompt)
+        at_once = cells // job.generation.limits.output_tokens_max
+        while job.waiting and len(job.drafts) < at_once:
+            lane = job.lane if job.waiting[0] == 0 else self._copy_of_prompt(job, spare)
+            if lane is None:
+                assert job.drafts, "draft 0 has the job's own lane"
+                return
+            index = job.waiting.pop(0)
+            sampler = Sampler(job.generation.sampling, index)
+            transcript = Transcript(job.generation.limits)
+            job.drafts.append(_Draft(index, lane, sampler, transcript, last=job.prompt[-1]))
+
+    def _copy_of_prompt(self, job: _Job, spare: int) -> _Lane | None:
+        idle = self._idle_lanes()
+        if len(idle) <= spare:
+            return None
+        assert job.lane is not None
+        lane = idle[0]
+        self._occupy(lane)
+        self._context.forget(lane.sequence)
+        self._context.copy(job.lane.sequence, lane.sequence, len(job.prompt) - 1)
+        lane.tokens = job.prompt[:-1]
+        return lane
+
+    def _queue(self, drafts: list[_Draft]) -> None:
+        for draft in drafts:
+            lane = draft.lane
+            draft.row = self._context.add(draft.last, len(lane.tokens), lane.sequence, logits=True)
+
+    def _sample(self, job: _Job) -> None:
+        """Read the logits of the batch decoded last, and send the drafts that end with their token."""
+        for draft in job.drafts:
+            draft.lane.tokens.append(draft.last)
+            draft.last = self._context.sample(draft.sampler, draft.row)
+        job.output_tokens += len(job.drafts)
+        finishes = [(draft, self._finish_of(draft)) for draft in job.drafts]
+        for draft, finish in finishes:
+            if finish is not None:
+                self._complete(job, draft, finish)
+        if not job.drafts and not job.waiting:
+            self._end(job)
+
+    def _finish_of(self, draft: _Draft) -> Finish | None:
+        if self._model.is_end(draft.last):
+            return "eog"
+        return draft.transcript.push(self._model.piece(draft.last))
+
+    def _complete(self, job: _Job, draft: _Draft, finish: Finish) -> None:
+        job.drafts.remove(draft)
+        self._release(draft, job)
+        transcript = draft.transcript
+        sample = Sample(draft.index, transcript.text, transcript.tokens, finish)
+        self._send(Drawn(job.id, sample))
+
+    def _finish_all(self, job: _Job, finish: Finish) -> None:
+        for draft in list(job.drafts):
+            self._complete(job, draft, finish)
+        self._end(job)
+
+    # -- the lanes ----------------------------------------------------------------------------
+
+    def _choose_lane(self, prompt: list[int]) -> _Lane | None:
+        """Take the lane that remembers most of the prompt, or else the one not used for longest."""
+        idle = self._idle_lanes()
+        if not idle:
+            return None
+        best = max(idle, key=lambda lane: _common_prefix(lane.tokens, prompt))
+        return best if 2 * _common_prefix(best.tokens, prompt) >= len(prompt) else idle[0]
+
+    def _idle_lanes(self) -> list[_Lane]:
+        return sorted((lane for lane in self._lanes if not lane.busy), key=lambda lane: lane.used)
+
+    def _occupy(self, lane: _Lane) -> None:
+        lane.busy = True
+        lane.used = next(self._clock)
+
+    def _release(self, draft: _Draft, job: _Job) -> None:
+        draft.sampler.close()
+        if draft.lane is job.lane:
+            return  # its prompt is still copied for waiting drafts, and remembered for the next request
+        self._context.forget(draft.lane.sequence)
+        draft.lane.tokens.clear()
+        draft.lane.busy = False
+        draft.lane.used = 0
+
+    def _end(self, job: _Job, error: str = "") -> None:
+        for draft in job.drafts:
+            self._release(draft, job)
+        if job.lane is not None:
+            job.lane.busy = False
+        del self._jobs[job.id]
+        self._send(Finished(job.id, job.usage, error))
+
+    def _forget_lanes_of(self, job: _Job) -> None:
+        """After a failed batch nobody knows what these sequences hold."""
+        for lane in self._lanes_of(job):
+            self._context.forget(lane.sequence)
+            lane.tokens.clear()
+
+    @staticmethod
+    def _lanes_of(job: _Job) -> Iterator[_Lane]:
+        if job.lane is not None:
+            yield job.lane
+        for draft in job.drafts:
+            if draft.lane is not job.lane:
+                yield draft.lane
+
+    def _decode(self) -> float:
+        """Decode the batch and return the seconds it took; forget idle lanes when there is no room."""
+        started = time.perf_counter()
+        while True:
+            try:
+                self._context.decode()
+                return time.perf_counter() - started
+            except NoSpaceError:
+                remembered = [lane for lane in self._idle_lanes() if lane.tokens]
+                if not remembered:
+                    raise
+                self._context.forget(remembered[0].sequence)
+                remembered[0].tokens.clear()
+
+
+def _common_prefix(a: list[int], b: list[int]) -> int:
+    for index, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x != y:
+            return index
+    return min(len(a), len(b))

@@ -1,0 +1,65 @@
+"""pygls's workspace with documents that split lines as LSP does.
+
+pygls 2.1.1 uses `str.splitlines`: a form feed or U+2028 in a file shifts every later line, and incremental
+edits then land in the wrong place.
+"""
+
+from urllib.parse import unquote
+
+from lsprotocol import types
+from pygls.workspace import TextDocument, Workspace
+
+from cope_lsp.server.convert import encoding_of
+from cope_lsp.text import TextBuffer
+
+
+class LspDocument(TextDocument):
+    """A text document whose text lives in a `TextBuffer`."""
+
+    def __init__(
+        self,
+        uri: str,
+        source: str | None,
+        version: int | None,
+        language_id: str | None,
+        encoding: types.PositionEncodingKind | str | None,
+    ) -> None:
+        super().__init__(uri, source=source, version=version, language_id=language_id)
+        self._encoding = encoding_of(encoding)
+        self.buffer = TextBuffer(source or "", self._encoding)
+
+    def apply_change(self, change: types.TextDocumentContentChangeEvent) -> None:
+        """Apply one change of a `textDocument/didChange`."""
+        if isinstance(change, types.TextDocumentContentChangePartial):
+            start, end = change.range.start, change.range.end
+            self.buffer.replace((start.line, start.character), (end.line, end.character), change.text)
+        else:
+            self.buffer = TextBuffer(change.text, self._encoding)
+
+    @property
+    def source(self) -> str:
+        """The whole text."""
+        return self.buffer.text
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines with their ends."""
+        return self.buffer.lines
+
+
+class LspWorkspace(Workspace):
+    """A workspace that makes `LspDocument`s."""
+
+    def _create_text_document(
+        self,
+        doc_uri: str,
+        source: str | None = None,
+        version: int | None = None,
+        language_id: str | None = None,
+    ) -> TextDocument:
+        return LspDocument(doc_uri, source, version, language_id, self.position_encoding)
+
+    def opened(self, uri: str) -> LspDocument | None:
+        """Return a document that the editor has open; None for any other. Nothing is read from disk."""
+        document = self.text_documents.get(unquote(uri))
+        return document if isinstance(document, LspDocument) else None

@@ -1,0 +1,53 @@
+"""`$/cope/status` and `cope.server.status`: what the server does, and why nothing appears."""
+
+from typing import Any
+
+from cope_lsp.server.server import CopeServer, Status, StatusKind
+from cope_lsp.values import Completion, Silence, SilenceReason
+from cope_lsp.version import __version__
+
+COMMAND = "cope.server.status"
+NOTIFICATION = "$/cope/status"
+
+_KINDS: dict[SilenceReason, StatusKind] = {
+    "language": "Inactive",
+    "disabled": "Inactive",
+    "large-document": "Warning",
+    "model-unavailable": "Error",
+}
+
+
+def register(server: CopeServer) -> None:
+    """Add the command to `server`."""
+
+    @server.command(COMMAND)
+    def status(ls: CopeServer, *_arguments: Any) -> dict[str, Any]:
+        """Return the current status with the reason of the last silence, and the version."""
+        last = ls.last_completion
+        return {
+            "busy": ls.status.busy,
+            "kind": ls.status.kind,
+            "message": ls.status.message,
+            "lastSilence": last.reason if isinstance(last, Silence) else None,
+            "accepted": ls.offers.accepted,
+            "version": __version__,
+        }
+
+
+def report(ls: CopeServer, completion: Completion) -> None:
+    """Tell the editor what came of a request, when that changes what its status line should say."""
+    ls.last_completion = completion
+    if isinstance(completion, Silence):
+        publish(ls, _KINDS.get(completion.reason, "Normal"), completion.detail)
+    else:
+        publish(ls, "Normal", "")
+
+
+def publish(ls: CopeServer, kind: StatusKind, message: str) -> None:
+    """Send the status if it is new and the client wants it."""
+    status = Status(busy=False, kind=kind, message="" if kind == "Normal" else message)
+    if status == ls.status:
+        return
+    ls.status = status
+    if ls.client.wants_status:
+        ls.protocol.notify(NOTIFICATION, {"busy": status.busy, "kind": kind, "message": status.message})

@@ -1,0 +1,43 @@
+"""Only the newest question of a kind matters: an older one still running is stopped."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Generic, TypeVar
+
+Answer = TypeVar("Answer")
+
+
+class Superseded:
+    """The answer to a question that a newer one has replaced."""
+
+
+class Latest(Generic[Answer]):
+    """Runs at most one piece of work per key."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, asyncio.Task[Answer]] = {}
+
+    async def run(self, key: str, work: Coroutine[Any, Any, Answer]) -> Answer | Superseded:
+        """Run `work` and stop what ran under `key` before it.
+
+        Returns `Superseded` when a newer call stopped this one. Cancelling the caller cancels the work.
+        """
+        if previous := self._running.get(key):
+            previous.cancel()
+        task = self._running[key] = asyncio.create_task(work)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if me is not None and me.cancelling():
+                task.cancel()
+                raise
+            return Superseded()
+        finally:
+            if self._running.get(key) is task:
+                del self._running[key]
+
+    def cancel_all(self) -> None:
+        """Stop everything that runs."""
+        for task in self._running.values():
+            task.cancel()

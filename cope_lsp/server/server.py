@@ -1,0 +1,142 @@
+"""The language server: what it remembers of its client, and how it starts and ends."""
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pygls.lsp.server import LanguageServer
+
+from cope_lsp.assistant import Assistant
+from cope_lsp.config import Loaded
+from cope_lsp.server.documents import LspDocument, LspWorkspace
+from cope_lsp.server.latest import Latest
+from cope_lsp.server.protocol import CopeProtocol, converter_factory
+from cope_lsp.stdio import claim_stdio
+from cope_lsp.values import Completion
+from cope_lsp.version import __version__
+
+log = logging.getLogger(__name__)
+
+PARENT_POLL_S = 3.0
+OFFERED_MAX = 200
+
+
+@dataclass(slots=True)
+class Client:
+    """What the client said of itself in `initialize`."""
+
+    name: str = ""
+    knows_inline_completion: bool = False
+    wants_status: bool = False
+
+
+StatusKind = Literal["Normal", "Warning", "Error", "Inactive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an editor shows in its status line (the shape is copilot-language-server's)."""
+
+    busy: bool = False
+    kind: StatusKind = "Normal"
+    message: str = ""
+
+
+@dataclass(slots=True)
+class Offers:
+    """The suggestions shown lately, by the id that comes back when one is accepted."""
+
+    texts: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    accepted: int = 0
+
+    def add(self, offer_id: str, text: str) -> None:
+        """Remember an offer; the oldest makes room."""
+        self.texts[offer_id] = text
+        if len(self.texts) > OFFERED_MAX:
+            self.texts.popitem(last=False)
+
+    def accept(self, offer_id: str) -> bool:
+        """Count an acceptance; False for an id that is not known (any more)."""
+        known = self.texts.pop(offer_id, None) is not None
+        self.accepted += known
+        return known
+
+
+class CopeServer(LanguageServer):
+    """One editor's server."""
+
+    protocol: CopeProtocol
+
+    def __init__(self, loaded: Loaded) -> None:
+        super().__init__(
+            "cope-lsp", __version__, protocol_cls=CopeProtocol, converter_factory=converter_factory
+        )
+        self.loaded = loaded
+        self.assistant = Assistant.from_config(loaded.config)
+        self.client = Client()
+        self.status = Status()
+        self.last_completion: Completion | None = None
+        self.offers = Offers()
+        self.inline_completions: Latest[Completion] = Latest()
+        self.completions: Latest[Completion] = Latest()
+
+    def introduce(self, client: Client, loaded: Loaded) -> None:
+        """Take what `initialize` says: who asks, and with which settings. No model is loaded yet."""
+        self.client = client
+        self.loaded = loaded
+        self.assistant = Assistant.from_config(loaded.config)
+
+    def document(self, uri: str) -> LspDocument | None:
+        """Return a document that the editor has open, or None."""
+        workspace = self.workspace
+        return workspace.opened(uri) if isinstance(workspace, LspWorkspace) else None
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Log what went wrong; a pop-up would interrupt somebody who types."""
+        log.error("%s: %s", getattr(source, "__name__", source), error)
+
+    def shutdown(self) -> None:
+        """End with the client; the engine ends as its pipe closes."""
+        self.inline_completions.cancel_all()
+        self.completions.cancel_all()
+        super().shutdown()  # type: ignore[no-untyped-call]  # pygls annotates no result
+
+
+def serve(server: CopeServer) -> None:
+    """Speak LSP on standard input and output until the client is gone."""
+    protocol_in, protocol_out = claim_stdio()
+    server.start_io(protocol_in, protocol_out)
+    # The reader thread may still wait for input that never comes. Without `shutdown` before, an end is an
+    # error (LSP 3.18, `exit`).
+    os._exit(0 if server.protocol.was_shut_down else 1)
+
+
+def watch_parent(process_id: int | None) -> None:
+    """End this process when the editor's is gone (LSP 3.18, `InitializeParams.processId`).
+
+    An id that is not alive now, as from another container's namespace, is not watched; the end of the
+    input is noticed in any case. Windows offers no cheap question of this kind: there the input must do.
+    """
+    if process_id is None or os.name == "nt" or not _alive(process_id):
+        return
+    threading.Thread(target=_end_with, args=(process_id,), name="parent", daemon=True).start()
+
+
+def _end_with(process_id: int) -> None:
+    while _alive(process_id):
+        time.sleep(PARENT_POLL_S)
+    os._exit(1)
+
+
+def _alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,111 @@
+r"""Text as LSP counts it: line ends, and columns in the client's units.
+
+Python's `str.splitlines` also breaks lines at form feeds, U+2028 and others; LSP knows
+`\n`, `\r\n` and `\r` only (LSP 3.18, "Text Documents"). Offsets inside cope-lsp are code points.
+"""
+
+import re
+from typing import Literal
+
+Encoding = Literal["utf-8", "utf-16", "utf-32"]
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
+
+
+def split_lines(text: str) -> list[str]:
+    """Split `text` into lines that keep their ends; a text that ends in a line end has no empty last line."""
+    return _LINE.findall(text)
+
+
+def without_end(line: str) -> str:
+    """Return `line` without its line end."""
+    return line.rstrip("\r\n")
+
+
+def units(text: str, encoding: Encoding) -> int:
+    """Return the length of `text` in code units of `encoding`."""
+    if encoding == "utf-32" or text.isascii():
+        return len(text)
+    if encoding == "utf-8":
+        return len(text.encode("utf-8", "surrogatepass"))
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def column(line: str, character: int, encoding: Encoding) -> int:
+    """Return the code-point column of `character` code units into `line`.
+
+    A character past the end of the line means its end, before the line end (LSP 3.18, `Position`).
+    One inside a character that needs several units means the end of that character.
+    """
+    content = without_end(line)
+    if encoding == "utf-32" or content.isascii():
+        return min(max(character, 0), len(content))
+    counted = 0
+    for index, char in enumerate(content):
+        if counted >= character:
+            return index
+        counted += units(char, encoding)
+    return len(content)
+
+
+class TextBuffer:
+    """A document as lines: cheap to edit at one place, cheap to ask for an offset."""
+
+    def __init__(self, text: str, encoding: Encoding) -> None:
+        self._encoding = encoding
+        self._lines = split_lines(text)
+        self._text: str | None = text
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        if self._text is None:
+            self._text = "".join(self._lines)
+        return self._text
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All lines with their ends."""
+        return tuple(self._lines)
+
+    def offset(self, line: int, character: int) -> int:
+        """Return the code-point offset of a client position; positions outside mean the nearest end."""
+        row, col = self._locate(line, character)
+        return sum(map(len, self._lines[:row])) + col
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return the client's (line, character) of a code-point offset."""
+        rest = max(offset, 0)
+        for row, line in enumerate(self._lines):
+            ends_here = row == len(self._lines) - 1 and line == without_end(line)
+            if rest < len(line) or (ends_here and rest <= len(line)):
+                return row, units(line[:rest], self._encoding)
+            rest -= len(line)
+        return len(self._lines), 0
+
+    def replace(self, start: tuple[int, int], end: tuple[int, int], text: str) -> None:
+        """Replace what lies between two client positions (line, character) by `text`."""
+        first, first_col = self._locate(*start)
+        last, last_col = self._locate(*end)
+        last, last_col = max((last, last_col), (first, first_col))
+        head = self._line(first)[:first_col]
+        tail = self._line(last)[last_col:]
+        # A lone \r before the change may now meet a \n, and a last line may get a line below it:
+        # both neighbours are split again.
+        low = max(first - 1, 0)
+        before = "".join(self._lines[low:first])
+        after = "".join(self._lines[last + 1 : last + 2])
+        self._lines[low : last + 2] = split_lines(before + head + text + tail + after)
+        self._text = None
+
+    def _line(self, row: int) -> str:
+        return self._lines[row] if row < len(self._lines) else ""
+
+    def _locate(self, line: int, character: int) -> tuple[int, int]:
+        if line < 0:
+            return 0, 0
+        if line < len(self._lines):
+            return line, column(self._lines[line], character, self._encoding)
+        if self._lines and without_end(self._lines[-1]) == self._lines[-1]:
+            return len(self._lines) - 1, len(self._lines[-1])
+        return len(self._lines), 0

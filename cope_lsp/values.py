@@ -1,0 +1,154 @@
+"""The values that pass between the parts: immutable, without behaviour of their own."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+FimRole = Literal["prefix", "suffix", "middle"]
+Finish = Literal["eog", "stop", "lines", "length", "deadline", "cancelled"]
+Priority = Literal["interactive", "batch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of a prompt: at most `tokens_max` tokens of `text`, taken from its `keep` end."""
+
+    text: str
+    tokens_max: int
+    keep: Literal["head", "tail"]
+
+
+@dataclass(frozen=True, slots=True)
+class FimMark:
+    """The token that a model reserves for one role in fill-in-the-middle prompts."""
+
+    role: FimRole
+
+
+Segment = Text | FimMark
+Prompt = tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is drawn; temperature 0 means greedy, and then nothing else counts."""
+
+    temperature: float = 0.0
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a sample ends at the latest."""
+
+    output_tokens_max: int
+    deadline_s: float
+    lines_max: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One request to a model: `samples` drafts of one prompt."""
+
+    prompt: Prompt
+    limits: Limits
+    sampling: Sampling = field(default_factory=Sampling)
+    samples: int = 1
+    priority: Priority = "interactive"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One text that a model drew, and why it ended there."""
+
+    index: int
+    text: str
+    tokens: int
+    finish: Finish
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a generation cost: tokens, and seconds of the engine.
+
+    `prompt_tokens` includes the `cached_tokens` that were not evaluated again.
+    """
+
+    prompt_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    prefill_s: float
+    decode_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a model file says of itself, read by the engine."""
+
+    name: str
+    description: str
+    parameters: int
+    bytes: int
+    context_tokens: int
+    fim: bool
+    languages: tuple[str, ...] | None
+    """LSP language ids that the model is good for; None: any."""
+    gpu: bool
+    """Whether this build of llama.cpp can offload to a GPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text in an editor or a file. `language` is an LSP language id, such as "python"."""
+
+    uri: str
+    language: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """Where ghost text is wanted: `offset` is a code-point offset into the document's text."""
+
+    document: Document
+    offset: int
+    explicit: bool = False
+    """The user asked by a key: more time, more lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Text to insert at the place of the request."""
+
+    text: str
+    seconds: float = 0.0
+    from_cache: bool = False
+
+
+SilenceReason = Literal[
+    "language",
+    "large-document",
+    "inside-word",
+    "disabled",
+    "model-unavailable",
+    "superseded",
+    "empty",
+    "repeats-suffix",
+    "repeats-itself",
+    "too-short",
+    "marks-in-text",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No suggestion, and the reason that status and log can give for it."""
+
+    reason: SilenceReason
+    detail: str = ""
+
+
+Completion = Suggestion | Silence
