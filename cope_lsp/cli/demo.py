@@ -140,7 +140,7 @@ async def _ask(client: LanguageClient, path: Path, text: str, place: str) -> Sho
     answer = await asyncio.wait_for(
         client.text_document_inline_completion_async(
             types.InlineCompletionParams(
-                context=types.InlineCompletionContext(types.InlineCompletionTriggerKind.Invoked),
+                context=types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
                 text_document=types.TextDocumentIdentifier(uri),
                 position=types.Position(line, character),
             )

@@ -12,6 +12,7 @@ SAME_LINES_MAX = 2
 
 _BAR = "[|\N{FULLWIDTH VERTICAL LINE}]"  # DeepSeek writes its tokens with the wide one
 _MARK = re.compile(rf"<{_BAR}[^>\n]{{1,60}}{_BAR}>|</?s>|<(?:PRE|SUF|MID|EOT)>|<fim_\w+>|<file_sep>")
+_LOOP = re.compile(r"(.{3,}?)\1{4,}|(.{10,}?)\2{2,}")
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 
 
@@ -85,7 +86,9 @@ def without_lines_below(text: str, around: Surroundings) -> str:
 
 
 def without_repetition(text: str, _: Surroundings) -> str:
-    """Cut where one line comes again and again."""
+    """Cut where one piece, or one line, comes again and again."""
+    if loop := _LOOP.search(text):
+        text = text[: loop.start()] + (loop[1] or loop[2])
     lines = text.split("\n")
     for index, line in enumerate(lines):
         if line.strip() and lines[: index + 1].count(line) > SAME_LINES_MAX:

@@ -64,7 +64,8 @@ class EngineProcess:
     """One model in one child process, for one event loop."""
 
     def __init__(self, model_path: Path, settings: EngineSettings) -> None:
-        self._opening = Open(WIRE_VERSION, str(model_path), settings)
+        self.model_path = model_path
+        self.settings = settings
         self._ids = itertools.count(1)
         self._worker: _Worker | None = None
         self._loading: asyncio.Task[_Worker] | None = None
@@ -175,7 +176,7 @@ class EngineProcess:
         """Send `Open` and wait until the model is loaded."""
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(encode(self._opening))
+        process.stdin.write(encode(Open(WIRE_VERSION, str(self.model_path), self.settings)))
         try:
             answer = await asyncio.wait_for(_read_message(process.stdout), LOAD_TIMEOUT_S)
         except TimeoutError as error:

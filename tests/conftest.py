@@ -1,0 +1,17 @@
+"""What all tests share."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def scale() -> Callable[[int, int], int]:
+    """Choose how often a test repeats: `scale(short, full)` is `full` under `make prove`."""
+    return scaled
+
+
+def scaled(short: int, full: int) -> int:
+    """Return `full` when COPE_LSP_PROVE is set, as `make prove` does."""
+    return full if os.environ.get("COPE_LSP_PROVE") else short

@@ -1,0 +1,111 @@
+"""GGUF files with random weights: any size, the embedded model's vocabulary, no meaning."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
+from gguf.quants import quantize
+
+from cope_lsp.models.catalog import embedded_path
+
+_ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of a llama-architecture network with tied embeddings."""
+
+    width: int = 64
+    layers: int = 2
+    heads: int = 4
+    feed_forward: int = 128
+    context_tokens: int = 2048
+
+    @property
+    def name(self) -> str:
+        return f"random-{self.width}x{self.layers}"
+
+
+NANO = Shape()
+LAPTOP = Shape(width=1024, layers=24, heads=16, feed_forward=4096)
+"""About 0.4 billion parameters: what many people run on a laptop."""
+
+
+def write_random_model(
+    path: Path,
+    shape: Shape = NANO,
+    *,
+    kind: GGMLQuantizationType = GGMLQuantizationType.Q8_0,
+    fim: bool = True,
+    seed: int = 0,
+) -> Path:
+    """Write a model that llama.cpp loads and return its path."""
+    random = np.random.default_rng(seed)
+    writer = GGUFWriter(path, "llama")
+    writer.add_name(shape.name)
+    vocabulary = _copy_vocabulary(writer, fim=fim)
+    _write_shape(writer, shape)
+    for name, rows, columns in _matrices(shape, vocabulary):
+        data = _random_matrix(random, rows, columns, kind)
+        writer.add_tensor(name, data, raw_dtype=kind)
+    norms = [f"blk.{n}.{norm}.weight" for n in range(shape.layers) for norm in ("attn_norm", "ffn_norm")]
+    for name in [*norms, "output_norm.weight"]:
+        writer.add_tensor(name, np.ones(shape.width, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _copy_vocabulary(writer: GGUFWriter, *, fim: bool) -> int:
+    fields: dict[str, Any] = GGUFReader(embedded_path()).fields
+    for key, field in fields.items():
+        if not key.startswith("tokenizer.") or ("fim_" in key and not fim):
+            continue
+        value = field.contents()
+        if key == "tokenizer.ggml.tokens" and not fim:
+            # llama.cpp also knows these tokens by their usual names.
+            value = [token.replace("fim_", "unused_") for token in value]
+        subtype = field.types[-1] if len(field.types) > 1 else None
+        writer.add_key_value(key, value, field.types[0], subtype)
+    return len(fields["tokenizer.ggml.tokens"].contents())
+
+
+def _write_shape(writer: GGUFWriter, shape: Shape) -> None:
+    writer.add_context_length(shape.context_tokens)
+    writer.add_embedding_length(shape.width)
+    writer.add_block_count(shape.layers)
+    writer.add_feed_forward_length(shape.feed_forward)
+    writer.add_head_count(shape.heads)
+    writer.add_head_count_kv(shape.heads)
+    writer.add_rope_dimension_count(shape.width // shape.heads)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+
+
+def _matrices(shape: Shape, vocabulary: int) -> list[tuple[str, int, int]]:
+    """Return (name, rows, columns) of every matrix; a row is what one output is computed from."""
+    square = [(f"attn_{role}", shape.width, shape.width) for role in ("q", "k", "v", "output")]
+    feed = [("ffn_gate", shape.feed_forward, shape.width), ("ffn_up", shape.feed_forward, shape.width)]
+    down = ("ffn_down", shape.width, shape.feed_forward)
+    blocks = [
+        (f"blk.{n}.{name}.weight", rows, columns)
+        for n in range(shape.layers)
+        for name, rows, columns in [*square, *feed, down]
+    ]
+    return [("token_embd.weight", vocabulary, shape.width), *blocks]
+
+
+def _random_matrix(
+    random: np.random.Generator, rows: int, columns: int, kind: GGMLQuantizationType
+) -> np.ndarray[Any, Any]:
+    parts = []
+    for start in range(0, rows, _ROWS_AT_ONCE):
+        count = min(_ROWS_AT_ONCE, rows - start)
+        values = random.standard_normal((count, columns), dtype=np.float32) / np.float32(columns**0.5)
+        parts.append(quantize(values, kind))
+    return np.concatenate(parts)
