@@ -58,6 +58,8 @@ class Generation:
     sampling: Sampling = field(default_factory=Sampling)
     samples: int = 1
     priority: Priority = "interactive"
+    logprobs: bool = False
+    """Whether each sample comes with the log-probabilities of its tokens, which takes time to compute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Sample:
     text: str
     tokens: int
     finish: Finish
+    logprobs: tuple[float, ...] | None = None
+    """Natural logarithms, one per token, of the model's own distribution before any sampling setting."""
 
 
 @dataclass(frozen=True, slots=True)

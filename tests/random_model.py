@@ -7,7 +7,7 @@ from typing import Any
 import gguf
 import numpy as np
 from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter
-from gguf.quants import quantize
+from gguf.quants import dequantize, quantize
 
 from cope_lsp.models.catalog import embedded_path
 
@@ -54,11 +54,32 @@ def write_random_model(
     norms = [f"blk.{n}.{norm}.weight" for n in range(shape.layers) for norm in ("attn_norm", "ffn_norm")]
     for name in [*norms, "output_norm.weight"]:
         writer.add_tensor(name, np.ones(shape.width, dtype=np.float32))
+    _finish(writer)
+    return path
+
+
+def write_exact_copy(path: Path) -> Path:
+    """Write the embedded model with its weights in 32 bits: the same network without rounding on the way."""
+    reader = GGUFReader(embedded_path())
+    writer = GGUFWriter(path, "llama")
+    for key, field in reader.fields.items():
+        if not key.startswith("GGUF.") and key != "general.architecture":
+            _copy_field(writer, key, field.contents(), field)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, dequantize(tensor.data, tensor.tensor_type).astype(np.float32))
+    _finish(writer)
+    return path
+
+
+def _copy_field(writer: GGUFWriter, key: str, value: Any, field: Any) -> None:
+    writer.add_key_value(key, value, field.types[0], field.types[-1] if len(field.types) > 1 else None)
+
+
+def _finish(writer: GGUFWriter) -> None:
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return path
 
 
 def _copy_vocabulary(writer: GGUFWriter, *, fim: bool) -> int:
@@ -70,8 +91,7 @@ def _copy_vocabulary(writer: GGUFWriter, *, fim: bool) -> int:
         if key == "tokenizer.ggml.tokens" and not fim:
             # llama.cpp also knows these tokens by their usual names.
             value = [token.replace("fim_", "unused_") for token in value]
-        subtype = field.types[-1] if len(field.types) > 1 else None
-        writer.add_key_value(key, value, field.types[0], subtype)
+        _copy_field(writer, key, value, field)
     return len(fields["tokenizer.ggml.tokens"].contents())
 
 

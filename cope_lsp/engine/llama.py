@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import llama_cpp as api
+import numpy as np
 
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.errors import CopeError, ModelFileError
@@ -178,6 +179,8 @@ class LlamaContext:
         params.n_threads = params.n_threads_batch = thread_count(settings.threads, model.info.parameters)
         params.kv_unified = True  # the samples of one prompt share its cells
         params.no_perf = True
+        params.flash_attn_type = _flash_attention(settings)
+        params.type_k = params.type_v = _CACHE_TYPES[settings.cache_type]
         self._context = api.llama_init_from_model(model.pointer, params)
         if not self._context:
             raise ModelFileError(f"llama.cpp cannot make a context: {_last_error()}")
@@ -185,6 +188,7 @@ class LlamaContext:
         self._batch: Any = api.llama_batch_init(settings.batch_tokens, 0, 1)
         self.batch_tokens = settings.batch_tokens
         self.context_tokens: int = api.llama_n_ctx(self._context)
+        self._vocab_size = model.vocab_size
         self._decode = api.llama_decode
         self._sample = api.llama_sampler_sample
 
@@ -228,6 +232,14 @@ class LlamaContext:
         token: int = self._sample(sampler.pointer, self._context, row)
         return token
 
+    def log_probability(self, row: int, token: int) -> float:
+        """Return the natural logarithm of the model's probability of `token` after `row`."""
+        pointer = api.llama_get_logits_ith(self._context, row)
+        logits = np.ctypeslib.as_array(pointer, shape=(self._vocab_size,))
+        highest = logits.max()
+        total = np.exp(logits - highest, dtype=np.float64).sum()
+        return float(logits[token] - highest - np.log(total))
+
     def forget(self, sequence: int, start: int = 0) -> bool:
         """Forget a sequence from position `start` on; False when the model can only forget all of it."""
         return bool(api.llama_memory_seq_rm(self._memory, sequence, start, -1))
@@ -255,6 +267,21 @@ def _check_is_gguf(path: Path) -> None:
 
 def _last_error() -> str:
     return _recent_log[-1] if _recent_log else "no reason given"
+
+
+_CACHE_TYPES = {"f16": api.GGML_TYPE_F16, "f32": api.GGML_TYPE_F32}
+
+
+def _flash_attention(settings: EngineSettings) -> int:
+    """Flash attention for the GPU; on the CPU it is no faster and sums in 16 bits.
+
+    The noise of that sum makes greedy text depend on what else is in the batch: measured on 60 prompts of 48
+    tokens, 32 texts differed from those drawn alone with it, 2 without it, and none with unquantised weights
+    and a 32-bit cache.
+    """
+    on_gpu = settings.gpu_layers != 0 and bool(api.llama_supports_gpu_offload())
+    kind = api.LLAMA_FLASH_ATTN_TYPE_AUTO if on_gpu else api.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    return int(kind)
 
 
 _FIM_READERS: dict[FimRole, Any] = {

@@ -31,7 +31,7 @@ from cope_lsp.engine.wire import (
     encode,
     frame_length,
 )
-from cope_lsp.errors import EngineUnavailableError, FrameError, GenerationError, ModelFileError
+from cope_lsp.errors import CopeError, EngineUnavailableError, FrameError, GenerationError, ModelFileError
 from cope_lsp.values import Generation, ModelInfo, Sample, Usage
 
 DEATHS_MAX = 3
@@ -123,12 +123,6 @@ class EngineProcess:
             await self._reap(worker)
             await asyncio.gather(*worker.tasks)
 
-    def kill(self) -> None:
-        """End the worker at once, without waiting: for a process that is about to exit."""
-        if self._worker:
-            with contextlib.suppress(ProcessLookupError):
-                self._worker.process.kill()
-
     # -- the child ----------------------------------------------------------------------------
 
     async def _running(self) -> _Worker:
@@ -142,24 +136,7 @@ class EngineProcess:
         return await asyncio.shield(self._loading)
 
     async def _spawn(self) -> _Worker:
-        process = await self._start_child()
-        assert process.stderr is not None
-        self._stderr.clear()
-        listening = asyncio.create_task(self._keep_stderr(process.stderr))
-        try:
-            model, stream = await self._load_model(process)
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-            await listening
-            raise
-        self._worker = worker = _Worker(process, model)
-        worker.tasks = [listening, asyncio.create_task(self._receive(worker, stream))]
-        return worker
-
-    async def _start_child(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",  # a repository's own json.py must not become ours
             "-m",
@@ -169,25 +146,41 @@ class EngineProcess:
             stderr=asyncio.subprocess.PIPE,
             env=WORKER_ENVIRONMENT | os.environ,
         )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._stderr.clear()
+        listening = asyncio.create_task(self._keep_stderr(process.stderr))
+        answer = None
+        try:
+            answer = await self._open(process)
+        finally:
+            if not isinstance(answer, Ready):
+                await _bury(process)
+                await listening
+        if not isinstance(answer, Ready):
+            raise self._refusal(answer)
+        self._worker = worker = _Worker(process, answer.model)
+        worker.tasks = [listening, asyncio.create_task(self._receive(worker, process.stdout))]
+        return worker
 
-    async def _load_model(
-        self, process: asyncio.subprocess.Process
-    ) -> tuple[ModelInfo, asyncio.StreamReader]:
-        """Send `Open` and wait until the model is loaded."""
+    async def _open(self, process: asyncio.subprocess.Process) -> Message | TimeoutError | None:
+        """Send `Open` and return what comes of it."""
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(encode(Open(WIRE_VERSION, str(self.model_path), self.settings)))
         try:
-            answer = await asyncio.wait_for(_read_message(process.stdout), LOAD_TIMEOUT_S)
+            return await asyncio.wait_for(_read_message(process.stdout), LOAD_TIMEOUT_S)
         except TimeoutError as error:
-            msg = f"did not load the model within {LOAD_TIMEOUT_S:.0f} s"
-            raise self._death(msg) from error
-        if isinstance(answer, Ready):
-            return answer.model, process.stdout
+            return error
+
+    def _refusal(self, answer: Message | TimeoutError | None) -> CopeError:
+        """Return the error for a worker that did not become ready."""
         if isinstance(answer, Refused):
             self._off = ModelFileError(answer.reason)
-            raise self._off
-        raise self._death("died as it came up")
+            return self._off
+        if isinstance(answer, TimeoutError):
+            return self._death(f"did not load the model within {LOAD_TIMEOUT_S:.0f} s")
+        return self._death(f"died while it loaded {self.model_path}")
 
     async def _receive(self, worker: _Worker, stream: asyncio.StreamReader) -> None:
         """Hand the worker's answers to those who wait, until it is gone."""
@@ -198,9 +191,7 @@ class EngineProcess:
         if self._worker is worker:
             self._worker = None
             self._death("died")
-        with contextlib.suppress(ProcessLookupError):
-            worker.process.kill()
-        await worker.process.wait()
+        await _bury(worker.process)
         for queue in worker.answers.values():
             queue.put_nowait(EngineUnavailableError(f"the engine died{self._last_words()}"))
 
@@ -263,9 +254,7 @@ class EngineProcess:
         """Kill a worker and wait until it is gone; nobody is told that it died."""
         if self._worker is worker:
             self._worker = None
-        with contextlib.suppress(ProcessLookupError):
-            worker.process.kill()
-        await worker.process.wait()
+        await _bury(worker.process)
 
 
 def _result(answer: Drawn | Finished) -> Sample | Usage:
@@ -274,6 +263,17 @@ def _result(answer: Drawn | Finished) -> Sample | Usage:
     if answer.error:
         raise GenerationError(answer.error)
     return answer.usage
+
+
+async def _bury(process: asyncio.subprocess.Process) -> None:
+    """Kill a child and wait until it and its pipes are gone."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+        with contextlib.suppress(ConnectionError):
+            await process.stdin.wait_closed()
 
 
 async def _read_message(stream: asyncio.StreamReader) -> Message | None:

@@ -42,6 +42,7 @@ class _Draft:
     transcript: Transcript
     last: int
     row: int = -1
+    logprobs: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -240,6 +241,8 @@ class Scheduler:
         for draft in job.drafts:
             draft.lane.tokens.append(draft.last)
             draft.last = self._context.sample(draft.sampler, draft.row)
+            if job.generation.logprobs:
+                draft.logprobs.append(self._context.log_probability(draft.row, draft.last))
         job.output_tokens += len(job.drafts)
         finishes = [(draft, self._finish_of(draft)) for draft in job.drafts]
         for draft, finish in finishes:
@@ -256,9 +259,9 @@ class Scheduler:
     def _complete(self, job: _Job, draft: _Draft, finish: Finish) -> None:
         job.drafts.remove(draft)
         self._release(draft, job)
-        transcript = draft.transcript
-        sample = Sample(draft.index, transcript.text, transcript.tokens, finish)
-        self._send(Drawn(job.id, sample))
+        text, tokens = draft.transcript.text, draft.transcript.tokens
+        logprobs = tuple(draft.logprobs[:tokens]) if job.generation.logprobs else None
+        self._send(Drawn(job.id, Sample(draft.index, text, tokens, finish, logprobs)))
 
     def _finish_all(self, job: _Job, finish: Finish) -> None:
         for draft in list(job.drafts):

@@ -9,7 +9,7 @@ import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from cattrs.preconf.json import make_converter
 from cattrs.strategies import configure_tagged_union
@@ -32,6 +32,7 @@ class EngineSettings:
     sequences: int = 9
     threads: int = 0
     gpu_layers: int = 0
+    cache_type: Literal["f16", "f32"] = "f16"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ async def make_engine() -> AsyncIterator[MakeEngine]:
     """Return a maker of engines that are closed when the test ends."""
     made: list[EngineProcess] = []
 
-    def make(path: Path | None = None, **settings: int) -> EngineProcess:
+    def make(path: Path | None = None, **settings: Any) -> EngineProcess:
         made.append(EngineProcess(path or embedded_path(), EngineSettings(**settings)))
         return made[-1]
 

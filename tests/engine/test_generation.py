@@ -2,15 +2,19 @@
 
 import asyncio
 import time
+from collections import Counter
 from contextlib import aclosing
+from dataclasses import replace
+from math import exp, sqrt
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
 from cope_lsp.engine.process import EngineProcess
 from cope_lsp.errors import GenerationError
-from cope_lsp.values import FimMark, Generation, Limits, Sample, Text
-from tests.engine.conftest import MakeEngine, draw, generation
+from cope_lsp.values import FimMark, Generation, Limits, Sample, Sampling, Text
+from tests.engine.conftest import MakeEngine, draw, generation, prompt
 
 LONG_TEXT = "import json\n\n\n" + "".join(f"def step_{n}(x):\n    return x + {n}\n\n\n" for n in range(30))
 
@@ -58,6 +62,32 @@ async def test_samples_come_from_their_seeds(engine: EngineProcess) -> None:
     assert first.texts == second.texts
     assert len(set(first.texts)) > 1
     assert other.texts != first.texts
+
+
+async def test_log_probabilities_come_when_asked(engine: EngineProcess) -> None:
+    wanted = replace(generation(LONG_TEXT, tokens=24), logprobs=True)
+    greedy = (await draw(engine, wanted)).samples[0]
+    hot = replace(wanted, sampling=Sampling(temperature=2.0, top_k=0, top_p=1.0, min_p=0.0))
+    surprising = (await draw(engine, hot)).samples[0]
+    assert greedy.logprobs is not None
+    assert surprising.logprobs is not None
+    assert len(greedy.logprobs) == greedy.tokens
+    assert max(greedy.logprobs) <= 0
+    assert mean(surprising.logprobs) < mean(greedy.logprobs)
+    assert (await draw(engine, generation())).samples[0].logprobs is None
+
+
+async def test_log_probabilities_agree_with_how_often_a_token_is_drawn(engine: EngineProcess) -> None:
+    """At temperature 1 without cuts a token is drawn as often as its probability says."""
+    plain = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0, seed=3)
+    wanted = Generation(prompt(LONG_TEXT), Limits(1, 60.0), plain, samples=600, logprobs=True)
+    drawn = (await draw(engine, wanted)).samples
+    text, count = Counter(sample.text for sample in drawn if sample.text).most_common(1)[0]
+    chosen = next(sample for sample in drawn if sample.text == text)
+    assert chosen.logprobs is not None
+    probability = exp(chosen.logprobs[0])
+    spread = sqrt(probability * (1 - probability) / len(drawn))
+    assert abs(count / len(drawn) - probability) < 4 * spread
 
 
 async def test_more_samples_than_sequences_are_drawn_in_turns(make_engine: MakeEngine) -> None:

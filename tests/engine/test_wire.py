@@ -55,13 +55,15 @@ infos = st.builds(
     gpu=st.booleans(),
 )
 finishes = st.sampled_from(["eog", "stop", "lines", "length", "deadline", "cancelled"])
+logprobs = st.none() | st.lists(st.floats(-1e6, 0), max_size=3).map(tuple)
+samples = st.builds(Sample, numbers, words, numbers, finishes, logprobs)
 messages = st.one_of(
     st.builds(Open, numbers, words, st.builds(EngineSettings, numbers, numbers)),
     st.builds(Generate, numbers, generations),
     st.builds(Cancel, numbers),
     st.builds(Ready, numbers, infos),
     st.builds(Refused, words),
-    st.builds(Drawn, numbers, st.builds(Sample, numbers, words, numbers, finishes)),
+    st.builds(Drawn, numbers, samples),
     st.builds(Finished, numbers, st.builds(Usage, numbers, numbers, numbers, seconds, seconds), words),
 )
 
