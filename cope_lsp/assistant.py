@@ -1,9 +1,11 @@
-"""The product behind every surface: server, command line, demo and evaluation all ask the `Assistant`."""
+"""The product behind every surface: server, command line, demo and evaluation ask the `Assistant`."""
+
+import asyncio
 
 from cope_lsp.completion.completer import Completer
 from cope_lsp.config import Config
 from cope_lsp.models.base import TextModel
-from cope_lsp.models.local import LocalModel
+from cope_lsp.models.local import LocalModel, same_model
 from cope_lsp.values import Completion, CompletionRequest, ModelInfo, Silence
 
 
@@ -14,11 +16,20 @@ class Assistant:
         self.config = config
         self._model = model
         self._completer = Completer(model)
+        self._retiring: asyncio.Future[None] | None = None
 
     @classmethod
     def from_config(cls, config: Config) -> "Assistant":
         """Return an assistant with the model that the settings name."""
         return cls(config, LocalModel.from_config(config))
+
+    def use(self, config: Config) -> None:
+        """Take other settings from now on; another model replaces the one that is loaded."""
+        if not same_model(config, self.config):
+            self._retiring = asyncio.ensure_future(self._model.close())
+            self._model = LocalModel.from_config(config)
+            self._completer = Completer(self._model)
+        self.config = config
 
     async def complete(self, request: CompletionRequest) -> Completion:
         """Return ghost text, or the reason why there is none. Never leaves the machine."""
@@ -37,3 +48,5 @@ class Assistant:
     async def close(self) -> None:
         """End the engine."""
         await self._model.close()
+        if self._retiring is not None:
+            await self._retiring

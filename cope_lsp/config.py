@@ -20,6 +20,11 @@ FILE_BYTES_MAX = 1_000_000
 
 Fallback = Literal["auto", "always", "never"]
 
+Reach = Literal["user", "tighten", "any"]
+"""Who may set a setting besides the user's file, the environment and the command line. "user": nobody.
+"tighten": a project or an editor too, but only to a smaller value: a lower number, false, an earlier choice.
+"any": they may set any value."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -27,8 +32,7 @@ class Setting:
 
     key: str
     help: str
-    project: bool = False
-    """Whether a project's own file or an editor may set it."""
+    reach: Reach = "user"
     minimum: int | None = None
     choices: tuple[str, ...] = ()
 
@@ -59,14 +63,17 @@ class Config:
     context_tokens: int = _setting(
         4096, "model.context_tokens", "Tokens that the engine keeps in memory.", minimum=512
     )
+    restarts_max: int = _setting(
+        3, "engine.restarts_max", "How often a dead engine is started again within five minutes.", minimum=0
+    )
     completion_enabled: bool = _setting(
-        default=True, key="completion.enabled", text="Offer ghost text.", project=True
+        default=True, key="completion.enabled", text="Offer ghost text.", reach="tighten"
     )
     completion_fallback: Fallback = _setting(
         "auto",
         "completion.fallback",
         "Offer ghost text as ordinary completions: to editors without ghost text, always, or never.",
-        project=True,
+        reach="any",
         choices=("auto", "always", "never"),
     )
     log_file: Path | None = _setting(None, "log.file", "Write a log to this file.")
@@ -82,6 +89,8 @@ class Loaded:
     config: Config
     origins: Mapping[str, str]
     problems: tuple[str, ...]
+    overrides: Mapping[str, object]
+    """What the command line gave, so that the sources can be read again for another project."""
 
 
 def user_file() -> Path:
@@ -108,7 +117,7 @@ def load(
         environment: where `COPE_LSP_*` variables are looked up.
         overrides: values by key from the command line.
     """
-    loading = _Loading()
+    loading = _Loading(Loaded(Config(), {}, (), overrides or {}))
     loading.read_file(user_file(), trusted=True)
     if project is not None:
         loading.read_file(project / PROJECT_FILE, trusted=False)
@@ -116,6 +125,11 @@ def load(
     for key, value in (overrides or {}).items():
         loading.take(key, value, "command line", trusted=True)
     return loading.result()
+
+
+def for_project(loaded: Loaded, project: Path | None) -> Loaded:
+    """Read all sources again, with the `.cope.toml` of `project`."""
+    return load(project=project, overrides=loaded.overrides)
 
 
 def with_editor_settings(loaded: Loaded, values: object) -> Loaded:
@@ -131,10 +145,11 @@ def with_editor_settings(loaded: Loaded, values: object) -> Loaded:
 class _Loading:
     """Collects values from one source after another."""
 
-    def __init__(self, start: Loaded | None = None) -> None:
-        self._config = start.config if start else Config()
-        self._origins = dict(start.origins) if start else {}
-        self._problems = list(start.problems) if start else []
+    def __init__(self, start: Loaded) -> None:
+        self._config = start.config
+        self._origins = dict(start.origins)
+        self._problems = list(start.problems)
+        self._overrides = start.overrides
         self._fields = {setting.key: (name, setting) for name, setting, _ in settings()}
         self._types = {entry.name: entry.type for entry in fields(Config)}
 
@@ -164,19 +179,32 @@ class _Loading:
             self._problems.append(f"{origin}: there is no setting {key!r}")
             return
         name, setting = self._fields[key]
-        if not (trusted or setting.project):
-            where = f"the user's own {user_file()} or {setting.environment}"
-            self._problems.append(f"{origin}: {key} is not a project's to set; use {where}")
-            return
         fault, parsed = _parse(value, str(self._types[name]), setting)
         if fault:
             self._problems.append(f"{origin}: {key} {fault}, not {value!r}")
+            return
+        if not trusted and (refusal := _refusal(setting, parsed, getattr(self._config, name))):
+            where = f"{user_file()} or {setting.environment}"
+            self._problems.append(f"{origin}: {key} {refusal} a project or an editor; use {where}")
             return
         self._config = replace(self._config, **{name: parsed})
         self._origins[key] = origin
 
     def result(self) -> Loaded:
-        return Loaded(self._config, self._origins, tuple(self._problems))
+        return Loaded(self._config, self._origins, tuple(self._problems), self._overrides)
+
+
+def _refusal(setting: Setting, value: Any, current: Any) -> str:
+    """Return why a project or an editor may not change `current` to `value`; "" when it may."""
+    if setting.reach == "user":
+        return "cannot be set by"
+    if setting.reach == "tighten" and _rank(setting, value) > _rank(setting, current):
+        return "cannot be loosened by"
+    return ""
+
+
+def _rank(setting: Setting, value: Any) -> int:
+    return setting.choices.index(value) if setting.choices else int(value)
 
 
 def _parse(value: object, kind: str, setting: Setting) -> tuple[str, Any]:

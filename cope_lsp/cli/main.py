@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    loaded = load(project=Path.cwd(), overrides=_overrides(arguments))
+    # The server learns its project from the editor, not from where it was started.
+    project = None if arguments.command == "serve" else Path.cwd()
+    loaded = load(project=project, overrides=_overrides(arguments))
     if loaded.problems and arguments.command != "serve":
         for problem in loaded.problems:
             print(f"cope-lsp: {problem}", file=sys.stderr)

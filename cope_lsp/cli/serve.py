@@ -19,8 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(_arguments: argparse.Namespace, loaded: Loaded) -> int:
     """Serve until the client is gone."""
     _set_up_logging(loaded.config)
-    for problem in loaded.problems:
-        logging.getLogger(__name__).warning("%s", problem)
     # pygls takes half a second to import, which `cope-lsp --help` need not wait for.
     from cope_lsp.server.build import build_server  # noqa: PLC0415
     from cope_lsp.server.server import serve  # noqa: PLC0415

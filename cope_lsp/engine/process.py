@@ -1,7 +1,7 @@
 """The engine as the server sees it: a child process that is started when needed and may die.
 
-States: not started, running, or off. A dead worker is started again for the next request, at most
-`DEATHS_MAX` times in `DEATHS_WINDOW_S`; then the engine is off, with a reason for the user.
+States: not started, running, or off. A dead worker is started again for the next request, a few times in
+`DEATHS_WINDOW_S`; then the engine is off, with a reason for the user.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from cope_lsp.engine.wire import (
 from cope_lsp.errors import CopeError, EngineUnavailableError, FrameError, GenerationError, ModelFileError
 from cope_lsp.values import Generation, ModelInfo, Sample, Usage
 
-DEATHS_MAX = 3
+RESTARTS_MAX = 3
 DEATHS_WINDOW_S = 300.0
 LOAD_TIMEOUT_S = 120.0
 ANSWER_GRACE_S = 5.0
@@ -50,6 +50,10 @@ then lasts a time slice of the system: measured 10 to 15 times slower than with 
 _Answer = Drawn | Finished | EngineUnavailableError
 
 
+class _WorkerDiedError(EngineUnavailableError):
+    """The worker was lost while a generation waited for it."""
+
+
 @dataclass(slots=True, eq=False)
 class _Worker:
     """A running child and the generations that wait for it."""
@@ -63,13 +67,14 @@ class _Worker:
 class EngineProcess:
     """One model in one child process, for one event loop."""
 
-    def __init__(self, model_path: Path, settings: EngineSettings) -> None:
+    def __init__(self, model_path: Path, settings: EngineSettings, restarts_max: int = RESTARTS_MAX) -> None:
         self.model_path = model_path
         self.settings = settings
         self._ids = itertools.count(1)
         self._worker: _Worker | None = None
         self._loading: asyncio.Task[_Worker] | None = None
-        self._deaths: deque[float] = deque(maxlen=DEATHS_MAX)
+        self._restarts_max = restarts_max
+        self._deaths: deque[float] = deque(maxlen=restarts_max + 1)
         self._off: EngineUnavailableError | ModelFileError | None = None
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
 
@@ -90,12 +95,29 @@ class EngineProcess:
     async def generate(self, generation: Generation) -> AsyncGenerator[Sample | Usage, None]:
         """Yield every sample as it is complete, then the usage.
 
-        Closing the iterator early cancels what is left; the engine stops at its next batch.
+        Closing the iterator early cancels what is left; the engine stops at its next batch. A worker that
+        died before it answered, as one may have done unnoticed, is replaced once.
 
         Raises:
             EngineUnavailableError: the worker died or hung; the next call starts another.
             GenerationError: the engine is well but cannot serve this request.
         """
+        answered = False
+        try:
+            async with contextlib.aclosing(self._attempt(generation)) as answers:
+                async for answer in answers:
+                    answered = True
+                    yield answer
+        except _WorkerDiedError:
+            if answered:
+                raise
+        else:
+            return
+        async with contextlib.aclosing(self._attempt(generation)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def _attempt(self, generation: Generation) -> AsyncGenerator[Sample | Usage, None]:
         worker = await self._running()
         job_id = next(self._ids)
         queue = worker.answers[job_id] = asyncio.Queue()
@@ -193,24 +215,25 @@ class EngineProcess:
             self._death("died")
         await _bury(worker.process)
         for queue in worker.answers.values():
-            queue.put_nowait(EngineUnavailableError(f"the engine died{self._last_words()}"))
+            queue.put_nowait(_WorkerDiedError(f"the engine died{self._last_words()}"))
 
     def _death(self, what: str) -> EngineUnavailableError:
         """Count a death; the last one allowed turns the engine off."""
         error = EngineUnavailableError(f"the engine {what}{self._last_words()}")
-        now = time.monotonic()
-        recent = len(self._deaths) == DEATHS_MAX and now - self._deaths[0] < DEATHS_WINDOW_S
-        self._deaths.append(now)
-        if recent:
+        self._deaths.append(time.monotonic())
+        died_often = len(self._deaths) > self._restarts_max
+        if died_often and self._deaths[-1] - self._deaths[0] < DEATHS_WINDOW_S:
             error = self._off = EngineUnavailableError(
-                f"the engine is off: it died {DEATHS_MAX + 1} times in {DEATHS_WINDOW_S:.0f} s"
+                f"the engine is off: it died {len(self._deaths)} times in {DEATHS_WINDOW_S:.0f} s"
                 f"{self._last_words()}. `cope-lsp doctor` looks for the cause; "
                 "restart the server to try again."
             )
         return error
 
     def _last_words(self) -> str:
-        return f" ({self._stderr[-1]})" if self._stderr else ""
+        """Return the end of what the worker printed, in brackets, as one clean line."""
+        printed = "".join(char for char in "".join(list(self._stderr)[-1:]) if char.isprintable())
+        return f" ({printed[-200:]})" if printed else ""
 
     async def _keep_stderr(self, stream: asyncio.StreamReader) -> None:
         """Drain what native code prints, so that it never blocks, and remember the end of it."""

@@ -13,19 +13,15 @@ from cope_lsp.values import Generation, ModelInfo, Sample, Usage
 class LocalModel:
     """Implements `TextModel` on an engine process."""
 
-    def __init__(self, path: Path, settings: EngineSettings) -> None:
+    def __init__(self, path: Path, settings: EngineSettings, restarts_max: int) -> None:
         self.path = path
-        self.engine = EngineProcess(path, settings)
+        self.engine = EngineProcess(path, settings, restarts_max)
 
     @classmethod
     def from_config(cls, config: Config) -> "LocalModel":
         """Return the model that the settings name, or the embedded one. Nothing is loaded yet."""
-        settings = EngineSettings(
-            context_tokens=config.context_tokens,
-            threads=config.threads,
-            gpu_layers=config.gpu_layers,
-        )
-        return cls(catalog.resolve(config.model_path), settings)
+        path = catalog.resolve(config.model_path)
+        return cls(path, _engine_settings(config), config.restarts_max)
 
     async def info(self) -> ModelInfo:
         """See `TextModel`."""
@@ -38,3 +34,16 @@ class LocalModel:
     async def close(self) -> None:
         """See `TextModel`."""
         await self.engine.close()
+
+
+def same_model(one: Config, other: Config) -> bool:
+    """Whether two settings name the same file, run in the same way."""
+    return one.model_path == other.model_path and _engine_settings(one) == _engine_settings(other)
+
+
+def _engine_settings(config: Config) -> EngineSettings:
+    return EngineSettings(
+        context_tokens=config.context_tokens,
+        threads=config.threads,
+        gpu_layers=config.gpu_layers,
+    )

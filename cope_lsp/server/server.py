@@ -30,6 +30,7 @@ class Client:
     """What the client said of itself in `initialize`."""
 
     name: str = ""
+    knows_configuration: bool = False
     knows_inline_completion: bool = False
     wants_status: bool = False
 
@@ -84,11 +85,14 @@ class CopeServer(LanguageServer):
         self.inline_completions: Latest[Completion] = Latest()
         self.completions: Latest[Completion] = Latest()
 
-    def introduce(self, client: Client, loaded: Loaded) -> None:
-        """Take what `initialize` says: who asks, and with which settings. No model is loaded yet."""
+    def introduce(self, client: Client) -> None:
+        """Take what `initialize` says of the client."""
         self.client = client
+
+    def use(self, loaded: Loaded) -> None:
+        """Take other settings from now on."""
         self.loaded = loaded
-        self.assistant = Assistant.from_config(loaded.config)
+        self.assistant.use(loaded.config)
 
     def document(self, uri: str) -> LspDocument | None:
         """Return a document that the editor has open, or None."""

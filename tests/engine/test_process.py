@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import psutil
 import pytest
 
-from cope_lsp.engine.process import DEATHS_MAX, EngineProcess
+from cope_lsp.engine.process import RESTARTS_MAX, EngineProcess
 from cope_lsp.errors import EngineUnavailableError, ModelFileError
 from cope_lsp.models.catalog import embedded_path
 from tests.engine.conftest import MakeEngine, draw, generation
@@ -44,6 +46,11 @@ async def test_a_closed_engine_leaves_no_process(engine: EngineProcess) -> None:
     assert not worker.is_running()
     with pytest.raises(EngineUnavailableError, match="closed"):
         await engine.start()
+
+
+async def exhaust(answers: AsyncIterator[object]) -> None:
+    async for _ in answers:
+        pass
 
 
 def cut_off(path: Path) -> None:
@@ -82,16 +89,28 @@ async def test_a_file_that_is_no_model_is_named_in_the_error(
 async def test_a_dead_worker_is_replaced(engine: EngineProcess, how: signal.Signals) -> None:
     await engine.start()
     assert engine.pid is not None
-    slow = asyncio.create_task(draw(engine, generation(tokens=3000, temperature=1.5, samples=4)))
-    await asyncio.sleep(0.05)
-    os.kill(engine.pid, how)
-    with pytest.raises(EngineUnavailableError, match="died"):
-        await slow
+    dying = engine.pid
+    slow = asyncio.create_task(draw(engine, generation(tokens=200, temperature=1.5, samples=4)))
+    await asyncio.sleep(0.01)
+    os.kill(dying, how)
+    assert len((await slow).samples) == 4
+    assert engine.pid != dying
     assert (await draw(engine, generation())).samples
 
 
+async def test_samples_that_came_before_a_death_are_not_drawn_again(engine: EngineProcess) -> None:
+    """Who had part of an answer is told, so that nothing is counted twice."""
+    wanted = generation(tokens=1000, temperature=1.5, samples=8, priority="batch")
+    async with aclosing(engine.generate(wanted)) as answers:
+        await anext(answers)
+        assert engine.pid is not None
+        os.kill(engine.pid, signal.SIGKILL)
+        with pytest.raises(EngineUnavailableError, match="died"):
+            await exhaust(answers)
+
+
 async def test_a_worker_that_keeps_dying_is_given_up(engine: EngineProcess) -> None:
-    for _ in range(DEATHS_MAX + 1):
+    for _ in range(RESTARTS_MAX + 1):
         await engine.start()
         assert engine.pid is not None
         dying = engine.pid

@@ -5,9 +5,8 @@ from typing import Any
 
 from lsprotocol import types
 
-from cope_lsp.config import with_editor_settings
 from cope_lsp.errors import CopeError
-from cope_lsp.server.features import completion, status
+from cope_lsp.server.features import completion, configuration, status
 from cope_lsp.server.server import Client, CopeServer, watch_parent
 
 
@@ -20,8 +19,8 @@ def register(server: CopeServer) -> None:
         watch_parent(params.process_id)
         raw = ls.protocol.raw_initialize
         options = _dig(raw, "initializationOptions", "cope")
-        loaded = with_editor_settings(ls.loaded, options.get("settings"))
-        ls.introduce(_client(raw, options), loaded)
+        ls.introduce(_client(raw, options))
+        configuration.load(ls, options.get("settings"))
         if completion.wanted(ls):
             completion.register(ls)
 
@@ -43,6 +42,7 @@ def _client(raw: Mapping[str, Any], options: Mapping[str, Any]) -> Client:
     return Client(
         name=str(_dig(raw, "clientInfo").get("name", "")),
         # lsp-mode sends this key with a null: that it is there is what counts.
+        knows_configuration=_dig(raw, "capabilities", "workspace").get("configuration") is True,
         knows_inline_completion="inlineCompletion" in _dig(raw, "capabilities", "textDocument"),
         wants_status=options.get("status") is True,
     )
