@@ -35,11 +35,11 @@ class SuggestionCache:
         """Return what is left of a suggestion whose beginning was typed since; None when there is none."""
         for back in range(min(LOOK_BACK_MAX, offset) + 1):
             start = offset - back
-            suggestion = self._texts.get(_key(uri, text, start, offset))
-            if suggestion is None:
-                continue
+            key = _key(uri, text, start, offset)
+            suggestion = self._texts.get(key, "")
             typed = text[start:offset]
             if suggestion.startswith(typed) and len(suggestion) > len(typed):
+                self._texts.move_to_end(key)
                 return suggestion[len(typed) :]
         return None
 

@@ -27,7 +27,8 @@ class Completer:
 
     def __init__(self, model: TextModel) -> None:
         self._model = model
-        self._cache = SuggestionCache()
+        self._unasked = SuggestionCache()
+        self._asked = SuggestionCache()
 
     async def complete(self, request: CompletionRequest) -> Completion:
         """Return a suggestion for the place of `request`, or why there is none. Raises nothing of ours."""
@@ -36,7 +37,7 @@ class Completer:
         place = place_of(document.text, offset)
         if silence := _not_here(request, place):
             return silence
-        if remembered := self._cache.get(document.uri, document.text, offset):
+        if remembered := self._remembered(request):
             return Suggestion(remembered, time.perf_counter() - started, from_cache=True)
         try:
             answer = await self._ask(request, place)
@@ -44,8 +45,19 @@ class Completer:
             return Silence("model-unavailable", str(error))
         if isinstance(answer, Silence):
             return answer
-        self._cache.put(document.uri, document.text, offset, answer)
+        cache = self._asked if request.explicit else self._unasked
+        cache.put(document.uri, document.text, offset, answer)
         return Suggestion(answer, time.perf_counter() - started)
+
+    def _remembered(self, request: CompletionRequest) -> str | None:
+        """Return what is left of an earlier suggestion.
+
+        Who asks by a key gets more than one line: what was offered unasked is no answer to that.
+        """
+        caches = (self._asked,) if request.explicit else (self._unasked, self._asked)
+        uri, text = request.document.uri, request.document.text
+        found = (cache.get(uri, text, request.offset) for cache in caches)
+        return next((text for text in found if text), None)
 
     async def _ask(self, request: CompletionRequest, place: Place) -> str | Silence:
         model = await self._model.info()

@@ -4,16 +4,21 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cope_lsp.completion.brackets import closers_of_outside
 from cope_lsp.completion.request import Place
+from cope_lsp.text import split_lines
 from cope_lsp.values import Silence, SilenceReason
 
 AUTOMATIC_CHARACTERS_MIN = 2
 SAME_LINES_MAX = 2
 
-_BAR = "[|\N{FULLWIDTH VERTICAL LINE}]"  # DeepSeek writes its tokens with the wide one
-_MARK = re.compile(rf"<{_BAR}[^>\n]{{1,60}}{_BAR}>|</?s>|<(?:PRE|SUF|MID|EOT)>|<fim_\w+>|<file_sep>")
-_LOOP = re.compile(r"(.{3,}?)\1{4,}|(.{10,}?)\2{2,}")
-_CLOSES = {")": "(", "]": "[", "}": "{"}
+_WIDE = "\N{FULLWIDTH VERTICAL LINE}"  # DeepSeek's tokens have it for a bar
+_MARK = re.compile(
+    rf"<\|[^|>\s]{{1,60}}\|>|<{_WIDE}[^{_WIDE}\n]{{1,60}}{_WIDE}>"
+    r"|</?s>|<(?:PRE|SUF|MID|EOT)>|<fim_\w+>|<file_sep>"
+)
+_LOOP = re.compile(r"(.{3,40}?)\1{4,}|(.{10,120}?)\2{2,}")
+_TERMINATORS = frozenset(":;,")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,45 +60,49 @@ def without_trailing_space(text: str, _: Surroundings) -> str:
 
 
 def without_overlap(text: str, around: Surroundings) -> str:
-    """Cut the end of the suggestion that already stands to the right of the cursor.
-
-    A closing bracket at the end belongs to the suggestion when it closes one that the suggestion opened.
-    """
+    """Cut the end of the suggestion that already stands to the right of the cursor."""
     after = around.place.after.strip()
-    for length in range(min(len(text), len(after)), 0, -1):
-        overlap = after[:length]
-        if text.endswith(overlap) and (length > 2 or _closes_too_much(text, overlap)):
-            return text[:-length].rstrip()
+    outside = closers_of_outside(around.place.before, text)
+    for start in range(max(0, len(text) - len(after)), len(text)):
+        overlap = text[start:]
+        if after.startswith(overlap) and (start in outside or _says_the_same(overlap, after)):
+            return text[:start].rstrip()
     return text
 
 
-def _closes_too_much(text: str, overlap: str) -> bool:
-    """Whether `overlap` is closing brackets of which `text` has more than it opens."""
-    return all(char in _CLOSES and text.count(char) > text.count(_CLOSES[char]) for char in overlap)
+def _says_the_same(overlap: str, after: str) -> bool:
+    """Whether an overlap without a closing bracket is more than chance."""
+    if overlap == after and _TERMINATORS.issuperset(overlap):
+        return True
+    return len(overlap) > 2 and _has_word(overlap)
 
 
 def without_lines_below(text: str, around: Surroundings) -> str:
-    """Cut from the first line on that is the next line of the document."""
-    following = next((line.strip() for line in around.below.splitlines() if line.strip()), "")
-    if not following:
-        return text
+    """Cut from the first line on that is, with its indentation, the next line of the document."""
+    below = (line.rstrip() for line in split_lines(around.below))
+    following = next((line for line in below if line), None)
     lines = text.split("\n")
     for index, line in enumerate(lines):
         whole = around.place.before + line if index == 0 else line
-        if whole.strip() == following:
+        if whole.rstrip() == following:
             return "\n".join(lines[:index]).rstrip()
     return text
 
 
 def without_repetition(text: str, _: Surroundings) -> str:
-    """Cut where one piece, or one line, comes again and again."""
-    if loop := _LOOP.search(text):
-        text = text[: loop.start()] + (loop[1] or loop[2])
+    """Cut where one piece, or one line, comes again and again. Lines without a word do not count."""
+    loop = next((found for found in _LOOP.finditer(text) if _has_word(found[0])), None)
+    if loop:
+        text = (text[: loop.start()] + (loop[1] or loop[2])).rstrip()
     lines = text.split("\n")
-    for index, line in enumerate(lines):
-        if line.strip() and lines[: index + 1].count(line) > SAME_LINES_MAX:
+    for index in range(SAME_LINES_MAX, len(lines)):
+        if _has_word(lines[index]) and len(set(lines[index - SAME_LINES_MAX : index + 1])) == 1:
             return "\n".join(lines[: index - SAME_LINES_MAX + 1]).rstrip()
     return text
+
+
+def _has_word(text: str) -> bool:
+    return re.search(r"\w", text) is not None
 
 
 def long_enough(text: str, around: Surroundings) -> str:

@@ -32,4 +32,4 @@ def _fill_in(prefix: Text, window: Window, suffix_tokens: int) -> Prompt:
 
 def _plain(text: str) -> str:
     """Models know one line end; a document's own would only distract them."""
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
