@@ -102,6 +102,8 @@ class ModelInfo:
     """LSP language ids that the model is good for; None: any."""
     gpu: bool
     """Whether this build of llama.cpp can offload to a GPU."""
+    suffix_tokens_max: int | None = None
+    """How many tokens after the cursor help the model; None: as many as there is room for."""
 
 
 @dataclass(frozen=True, slots=True)

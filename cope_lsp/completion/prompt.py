@@ -12,7 +12,7 @@ SUFFIX_SHARE = 0.25
 def build(request: CompletionRequest, model: ModelInfo, output_tokens_max: int) -> Prompt:
     """Return a fill-in-the-middle prompt, or a left-to-right one for a model without the tokens for it."""
     tokens = max(16, min(PROMPT_TOKENS_MAX, model.context_tokens - output_tokens_max - 8))
-    suffix_tokens = int(tokens * SUFFIX_SHARE) if model.fim else 0
+    suffix_tokens = _suffix_tokens(tokens, model) if model.fim else 0
     prefix_tokens = tokens - suffix_tokens
     window = around(
         request.document.text,
@@ -22,6 +22,11 @@ def build(request: CompletionRequest, model: ModelInfo, output_tokens_max: int) 
     )
     prefix = Text(_plain(window.prefix), prefix_tokens, "tail")
     return _fill_in(prefix, window, suffix_tokens) if model.fim else (prefix,)
+
+
+def _suffix_tokens(tokens: int, model: ModelInfo) -> int:
+    share = int(tokens * SUFFIX_SHARE)
+    return share if model.suffix_tokens_max is None else min(share, model.suffix_tokens_max)
 
 
 def _fill_in(prefix: Text, window: Window, suffix_tokens: int) -> Prompt:

@@ -135,6 +135,7 @@ class LlamaModel:
         description = (ctypes.c_char * 256)()
         api.llama_model_desc(self.pointer, description, 256)
         languages = self._metadata("cope.languages")
+        suffix_tokens_max = self._metadata("cope.suffix_tokens_max")
         return ModelInfo(
             name=self._metadata("general.name") or path.stem,
             description=description.value.decode("utf-8", "replace"),
@@ -143,6 +144,7 @@ class LlamaModel:
             context_tokens=api.llama_model_n_ctx_train(self.pointer),
             fim=len(self._fim) == len(_FIM_READERS),
             languages=tuple(languages.split(",")) if languages else None,
+            suffix_tokens_max=int(suffix_tokens_max) if suffix_tokens_max.isdecimal() else None,
             gpu=bool(api.llama_supports_gpu_offload()),
         )
 

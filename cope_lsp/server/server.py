@@ -79,7 +79,7 @@ class CopeServer(LanguageServer):
         self.loaded = loaded
         self.assistant = Assistant.from_config(loaded.config)
         self.client = Client()
-        self.status = Status()
+        self.status: Status | None = None
         self.last_completion: Completion | None = None
         self.offers = Offers()
         self.inline_completions: Latest[Completion] = Latest()

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cope_lsp.models.catalog import embedded_path
-from tests.benchmarks import startup, throughput
+from tests.benchmarks import samples, startup, throughput
 from tests.benchmarks.measure import Measurement
 from tests.random_model import LAPTOP, write_random_model
 
@@ -43,8 +43,9 @@ def _measure(repetitions: int) -> list[Measurement]:
         _say("writing a model of 0.4 billion random weights")
         laptop = write_random_model(Path(folder) / "laptop.gguf", LAPTOP, kind=GGMLQuantizationType.Q4_0)
         for name, path, threads in (("embedded", embedded_path(), 1), ("0.4B Q4_0", laptop, cores)):
-            _say(f"measuring {name} with {threads} threads")
-            rows += asyncio.run(throughput.measure(name, path, threads=threads, repetitions=repetitions))
+            for part in (throughput, samples):
+                _say(f"measuring {part.__name__.rpartition('.')[2]} of {name} with {threads} threads")
+                rows += asyncio.run(part.measure(name, path, threads=threads, repetitions=repetitions))
     return rows
 
 

@@ -52,6 +52,7 @@ infos = st.builds(
     context_tokens=numbers,
     fim=st.booleans(),
     languages=st.none() | st.lists(words, max_size=3).map(tuple),
+    suffix_tokens_max=st.none() | numbers,
     gpu=st.booleans(),
 )
 finishes = st.sampled_from(["eog", "stop", "lines", "length", "deadline", "cancelled"])

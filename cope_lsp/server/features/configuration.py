@@ -9,6 +9,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
 from cope_lsp.config import for_project, with_editor_settings
+from cope_lsp.server.features import status
 from cope_lsp.server.server import CopeServer
 
 SECTION = "cope"
@@ -21,6 +22,7 @@ def register(server: CopeServer) -> None:
 
     @server.feature(types.INITIALIZED)
     async def initialized(ls: CopeServer, _params: types.InitializedParams) -> None:
+        status.publish(ls, "Normal", "")
         if ls.client.knows_configuration:
             await _pull(ls)
 

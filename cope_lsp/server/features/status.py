@@ -23,11 +23,11 @@ def register(server: CopeServer) -> None:
     @server.command(COMMAND)
     def status(ls: CopeServer, *_arguments: Any) -> dict[str, Any]:
         """Return the current status with the reason of the last silence, and the version."""
-        last = ls.last_completion
+        last, current = ls.last_completion, ls.status or Status()
         return {
-            "busy": ls.status.busy,
-            "kind": ls.status.kind,
-            "message": ls.status.message,
+            "busy": current.busy,
+            "kind": current.kind,
+            "message": current.message,
             "lastSilence": last.reason if isinstance(last, Silence) else None,
             "accepted": ls.offers.accepted,
             "version": __version__,

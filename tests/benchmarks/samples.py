@@ -1,0 +1,92 @@
+"""The samples of one stage as one batch, beside llama-server's `n` and the high-level `Llama` in sequence."""
+
+import time
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from cope_lsp.engine.process import EngineProcess
+from cope_lsp.engine.wire import EngineSettings
+from cope_lsp.values import Generation, Limits, Sample, Sampling, Text
+from tests.benchmarks.measure import Measurement, median
+from tests.benchmarks.peers import llama_server, post
+
+SAMPLES = 8
+TOKENS = 48
+PROMPT_TOKENS = 600
+CONTEXT_TOKENS = 2048
+WHAT = f"{SAMPLES} samples of {TOKENS} tokens on a prefix of {PROMPT_TOKENS}"
+
+
+async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> list[Measurement]:
+    """Measure the three ways one after the other, each on prompts that it has not seen."""
+    ours = median(await _engine(model, threads, repetitions))
+    server = median(_server(model, threads, repetitions))
+    sequence = median(_high_level(model, threads, repetitions))
+    return [
+        Measurement(f"{name}: {WHAT}", "s", ours, f"llama-server, n: {SAMPLES}", server),
+        Measurement(f"{name}: {WHAT}", "s", ours, "high-level Llama, in sequence", sequence),
+    ]
+
+
+def _prompt(number: int) -> str:
+    """Return a text of more than `PROMPT_TOKENS` tokens with a beginning of its own."""
+    return f"{number} " + "x = y + 1\n" * PROMPT_TOKENS
+
+
+async def _engine(model: Path, threads: int, repetitions: int) -> list[float]:
+    engine = EngineProcess(model, EngineSettings(threads=threads, context_tokens=CONTEXT_TOKENS))
+    try:
+        await engine.start()
+        # Random weights end a text by chance: a run with a short sample is not counted.
+        runs = [await _draw(engine, number) for number in range(4 * repetitions)]
+    finally:
+        await engine.close()
+    complete = [seconds for seconds, tokens in runs if tokens == SAMPLES * TOKENS]
+    assert len(complete) >= repetitions, "the model ends its texts early: choose another prompt"
+    return complete[:repetitions]
+
+
+async def _draw(engine: EngineProcess, number: int) -> tuple[float, int]:
+    prompt = (Text(_prompt(number), PROMPT_TOKENS, "head"),)
+    sampling = Sampling(temperature=0.8, seed=number)
+    wanted = Generation(prompt, Limits(TOKENS, 120.0), sampling, SAMPLES, "batch")
+    started = time.perf_counter()
+    async with aclosing(engine.generate(wanted)) as answers:
+        tokens = sum([answer.tokens async for answer in answers if isinstance(answer, Sample)])
+    return time.perf_counter() - started, tokens
+
+
+def _server(model: Path, threads: int, repetitions: int) -> list[float]:
+    with llama_server(model, threads=threads, slots=SAMPLES) as address:
+        seconds = []
+        for number in range(repetitions):
+            body = {"prompt": _tokens(address, number), "n": SAMPLES, "n_predict": TOKENS, "seed": number}
+            options = {"ignore_eos": True, "cache_prompt": False, "temperature": 0.8, "top_k": 40}
+            started = time.perf_counter()
+            answers = post(address, "/completion", body | options)
+            seconds.append(time.perf_counter() - started)
+            assert [answer["tokens_predicted"] for answer in answers] == [TOKENS] * SAMPLES
+        return seconds
+
+
+def _tokens(address: str, number: int) -> list[int]:
+    tokens: list[int] = post(address, "/tokenize", {"content": _prompt(number)})["tokens"]
+    return tokens[:PROMPT_TOKENS]
+
+
+def _high_level(model: Path, threads: int, repetitions: int) -> list[float]:
+    from llama_cpp import Llama  # noqa: PLC0415 - native code, wanted by this one measurement
+
+    llama: Any = Llama(
+        str(model), n_ctx=CONTEXT_TOKENS, n_threads=threads, n_threads_batch=threads, verbose=False
+    )
+    seconds = []
+    for number in range(repetitions):
+        tokens = llama.tokenize(_prompt(number).encode(), add_bos=False)[:PROMPT_TOKENS]
+        started = time.perf_counter()
+        for seed in range(SAMPLES):
+            llama.create_completion(tokens, max_tokens=TOKENS, temperature=0.8, seed=seed)
+        seconds.append(time.perf_counter() - started)
+    llama.close()
+    return seconds

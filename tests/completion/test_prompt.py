@@ -1,0 +1,94 @@
+"""The prompt: the surroundings of the cursor in the order that the model was trained on."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cope_lsp.completion.prompt import PROMPT_TOKENS_MAX, build
+from cope_lsp.values import CompletionRequest, Document, FimMark, ModelInfo, Prompt, Text
+from tests.conftest import scaled
+
+MODEL = ModelInfo("m", "", 1, 1, context_tokens=8192, fim=True, languages=None, gpu=False)
+LEFT_TO_RIGHT = replace(MODEL, fim=False)
+
+
+def prompt_at(marked: str, model: ModelInfo = MODEL, output_tokens_max: int = 40) -> Prompt:
+    """Return the prompt for ‸."""
+    before, after = marked.split("‸")
+    request = CompletionRequest(Document("file:///a.py", "python", before + after), len(before))
+    return build(request, model, output_tokens_max)
+
+
+def texts(prompt: Prompt) -> list[Text]:
+    return [segment for segment in prompt if isinstance(segment, Text)]
+
+
+def test_a_model_that_can_fill_in_sees_both_sides() -> None:
+    prompt = prompt_at("a = ‸\nb = 2\n")
+    assert prompt == (
+        FimMark("prefix"),
+        Text("a = ", 768, "tail"),
+        FimMark("suffix"),
+        Text("\nb = 2\n", 256, "head"),
+        FimMark("middle"),
+    )
+
+
+def test_a_model_that_cannot_fill_in_sees_what_stands_before() -> None:
+    assert prompt_at("a = ‸\nb = 2\n", LEFT_TO_RIGHT) == (Text("a = ", PROMPT_TOKENS_MAX, "tail"),)
+
+
+@pytest.mark.parametrize("model", [MODEL, LEFT_TO_RIGHT])
+def test_an_empty_document_is_a_prompt(model: ModelInfo) -> None:
+    assert {text.text for text in texts(prompt_at("‸", model))} == {""}
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])
+def test_a_model_is_shown_one_kind_of_line_end(end: str) -> None:
+    shown = texts(prompt_at(f"a = 1{end}{end}b = ‸{end}c = 3{end}"))
+    assert [text.text for text in shown] == ["a = 1\n\nb = ", "\nc = 3\n"]
+
+
+@pytest.mark.parametrize(
+    ("context_tokens", "output_tokens", "prompt_tokens"),
+    [(8192, 40, 1024), (1024, 40, 976), (512, 120, 384), (100, 120, 16), (0, 0, 16)],
+)
+@pytest.mark.parametrize("fim", [True, False])
+def test_prompt_and_answer_fit_into_the_models_context(
+    context_tokens: int, output_tokens: int, prompt_tokens: int, *, fim: bool
+) -> None:
+    model = replace(MODEL, context_tokens=context_tokens, fim=fim)
+    prompt = prompt_at("a‸b", model, output_tokens)
+    assert sum(text.tokens_max for text in texts(prompt)) == prompt_tokens
+
+
+@settings(max_examples=scaled(300, 20_000), deadline=None)
+@given(
+    text=st.text("ab \n", max_size=300),
+    offset=st.integers(0, 300),
+    context_tokens=st.integers(0, 200),
+    fim=st.booleans(),
+)
+def test_a_prompt_is_what_touches_the_cursor_within_its_budget(
+    *, text: str, offset: int, context_tokens: int, fim: bool
+) -> None:
+    offset = min(offset, len(text))
+    model = replace(MODEL, context_tokens=context_tokens, fim=fim)
+    prompt = build(CompletionRequest(Document("file:///a", "", text), offset), model, 40)
+    prefix, *suffix = texts(prompt)
+    assert prefix.keep == "tail"
+    assert text[:offset].endswith(prefix.text)
+    assert len(suffix) == fim
+    assert all(text[offset:].startswith(part.text) and part.keep == "head" for part in suffix)
+    assert sum(part.tokens_max for part in texts(prompt)) <= max(16, context_tokens)
+
+
+@pytest.mark.parametrize(("suffix_tokens_max", "shown"), [(None, 4), (2, 2), (0, 0)])
+def test_a_model_is_shown_as_much_of_the_suffix_as_helps_it(
+    suffix_tokens_max: int | None, shown: int
+) -> None:
+    model = replace(MODEL, context_tokens=60, suffix_tokens_max=suffix_tokens_max)
+    suffix = texts(prompt_at("a = ‸\nb = 2\n", model))[1]
+    assert suffix.tokens_max == shown

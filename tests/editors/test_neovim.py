@@ -1,0 +1,302 @@
+"""A real Neovim with our plugin, our server and its model, typed into and looked at as a user would.
+
+Neovim comes from `setup_sid.sh` unless COPE_TEST_NVIM names one. Which text the model offers does not
+matter here: the tests compare what is in the buffer with what was on the screen.
+"""
+
+import dataclasses
+import re
+import time
+
+import psutil
+import pytest
+
+import cope_lsp.version
+from tests.editors.conftest import PLUGIN, StartEditor
+from tests.editors.neovim import Editor, Ghost, Place, literal
+
+# The time to fetch Neovim the first time is not the test's.
+pytestmark = pytest.mark.timeout(90, func_only=True)
+
+
+# Several, because any model may have nothing to say somewhere.
+AT_LINE_END = [
+    Place("import os\n\n\ndef add(a, b):\n    ", "return "),
+    Place("class Point:\n    def __init__(self, x, y):\n        self.x = x\n        ", "self."),
+    Place("import os\nimport sys\n\n\ndef main():\n    for name in ", "os."),
+    Place("def read(path):\n    with open(path) as f:\n        ", "return f"),
+    Place("def largest(numbers):\n    largest = numbers[0]\n    for number in ", "nu"),
+    Place("import json\n\n\ndef load(path):\n    with open(path) as file:\n        ", "return json."),
+]
+MID_LINE = [
+    Place("def add(a, b):\n    return (", "a", ")  # tail\n"),
+    Place("import os\n\nprint(os.", "p", ")  # tail\n"),
+    Place("def first(items):\n    for i in range(", "l", "):  # tail\n        pass\n"),
+    Place("class Point:\n    def __init__(self, x, y):\n        self.x = (", "x", ")  # tail\n"),
+    Place("def area(width, height):\n    print(", "w", ")  # tail\n"),
+    Place("import sys\n\n\ndef main():\n    print(", "sys.", ")  # tail\n"),
+    Place("def total(items):\n    return sum(", "item", ")  # tail\n"),
+    Place("def show(name):\n    print(", '"', ")  # tail\n"),
+    Place("class Stack:\n    def push(self, item):\n        self.items.append(", "i", ")  # tail\n"),
+    Place("class Stack:\n    def __len__(self):\n        return len(", "self", ")  # tail\n"),
+]
+
+
+def test_neovim_is_recent_enough_for_ghost_text(editor: Editor, capsys: pytest.CaptureFixture[str]) -> None:
+    version: str = editor.lua("return tostring(vim.version())")
+    with capsys.disabled():
+        print(f"\nNeovim {version}")  # noqa: T201 - the run shall say what it ran with
+    assert editor.lua("return vim.fn.has('nvim-0.12')") == 1
+
+
+def test_plugin_and_server_have_the_same_version(editor: Editor) -> None:
+    assert editor.lua("return require('cope.version')") == cope_lsp.version.__version__
+
+
+def test_accepted_text_is_exactly_the_ghost_text_that_was_seen(editor: Editor) -> None:
+    ghost = editor.ghost_at(AT_LINE_END)
+    expected = editor.with_ghost(ghost)
+    editor.type("<Tab>")
+    editor.wait("the buffer holds the ghost text", lambda: editor.lines() == expected)
+
+
+def test_text_typed_ahead_of_accepting_is_not_doubled(editor: Editor) -> None:
+    ghost = editor.ghost_at(AT_LINE_END, lambda ghost: len(ghost.text.split("\n")[0]) >= 3)
+    expected = editor.with_ghost(ghost)
+    editor.type(literal(ghost.text[:2]) + "<Tab>")
+    editor.wait("the buffer holds the ghost text once", lambda: editor.lines() == expected)
+
+
+def test_text_deleted_ahead_of_accepting_does_no_harm(editor: Editor) -> None:
+    ghost = editor.ghost_at(AT_LINE_END)
+    accepted = editor.with_ghost(ghost)
+    line = editor.lines()[ghost.row]
+
+    def accepted_or_indented() -> bool:
+        now = editor.lines()
+        return now == accepted or now[ghost.row].rstrip() == line[:-1].rstrip()
+
+    editor.type("<BS><Tab><Esc>")
+    editor.wait("normal mode", lambda: editor.mode() == "n")
+    editor.wait("the ghost text or a tab", accepted_or_indented)
+    assert editor.lua("return vim.v.errmsg") == ""
+
+
+def test_keys_that_arrive_with_the_accept_key_come_after_the_text(editor: Editor) -> None:
+    ghost = editor.ghost_at(AT_LINE_END)
+    expected = editor.with_ghost(dataclasses.replace(ghost, text=ghost.text + "xyz"))
+    editor.type("<Tab>xyz")
+    editor.wait("text, then keys", lambda: editor.lines() == expected)
+
+
+def test_text_right_of_the_cursor_stays_visible(editor: Editor) -> None:
+    ghost = editor.ghost_at(MID_LINE, lambda ghost: "\n" not in ghost.text)
+    expected = editor.with_ghost(ghost)
+    assert editor.screen()[ghost.row] == expected[ghost.row]
+    editor.type("<Tab>")
+    editor.wait("the buffer is what the screen showed", lambda: editor.lines() == expected)
+
+
+def test_editor_lives_on_when_the_server_is_killed(editor: Editor) -> None:
+    editor.ghost_at(AT_LINE_END)
+    server = editor.server()
+    family = [server, *server.children(recursive=True)]
+    server.kill()
+    row = editor.cursor_row()
+    line = editor.lines()[row]
+
+    started = time.monotonic()
+    editor.type("still typing")
+    editor.wait("the typed text", lambda: editor.lines()[row] == line + "still typing")
+    assert time.monotonic() - started < 1
+    editor.wait("no ghost text of a dead server", lambda: editor.ghost() is None)
+    assert editor.lua("return require('cope').status()") is None
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == [], "the server's own processes outlive it"
+
+    editor.type("<Esc>")
+    editor.command("lsp enable cope")
+    assert editor.ghost_at(AT_LINE_END).text
+
+
+def test_unsupported_language_gets_no_ghost_text_and_the_status_says_why(editor: Editor) -> None:
+    editor.open(Place("function add(a: number, b: number) {\n  return ", "a", "\n}\n"), suffix=".ts")
+    editor.wait_for_answer()
+    assert editor.ghost() is None
+    status = editor.lua("return require('cope').status()")
+    assert status["kind"] == "Inactive"
+    assert "typescript" in status["message"]
+    assert editor.lua("return vim.v.errmsg") == ""
+    assert editor.command("messages") == ""
+
+
+def test_accept_key_is_an_ordinary_tab_where_there_is_no_ghost_text(editor: Editor) -> None:
+    editor.open(Place("", "a", ""), suffix=".txt")
+    editor.type("<Tab>b")
+    editor.wait("a tab", lambda: editor.lines() == ["a\tb"])
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        "vim.keymap.set('i', '<C-l>', '<Left><Right>mine')",
+        "vim.keymap.set('i', '<C-l>', function() vim.api.nvim_put({ 'mine' }, 'c', false, true) end)",
+        "vim.keymap.set('i', '<C-l>', function() return '<Left><Right>mine' end, { expr = true })",
+        "vim.cmd([[inoremap <expr> <C-l> 'mi' .. \"\\<Left>\\<Right>ne\"]])",
+        "vim.cmd('imap <C-l> <Plug>mine') vim.keymap.set('i', '<Plug>mine', 'mine')",
+    ],
+    ids=["keys", "function", "expression", "expression of Vim script", "keys that are mapped again"],
+)
+def test_accept_key_runs_the_mapping_that_it_hides(editor: Editor, mapping: str) -> None:
+    editor.lua(mapping)
+    editor.lua("require('cope').setup({ accept_key = '<C-l>' })")
+    editor.open(Place("", "a", ""), suffix=".txt")
+    editor.type("<C-l><Tab>b")
+    editor.wait("the mapping and a tab", lambda: editor.lines() == ["amine\tb"])
+
+
+def test_accept_key_is_as_it_was_when_another_one_is_chosen(editor: Editor) -> None:
+    editor.lua("vim.keymap.set('i', '<C-l>', 'mine')")
+    editor.lua("require('cope').setup({ accept_key = '<C-l>' })")
+    editor.lua("require('cope').setup({ accept_key = false })")
+    assert editor.lua("return vim.fn.maparg('<C-l>', 'i')") == "mine"
+    assert "snippet" in editor.lua("return vim.fn.maparg('<Tab>', 'i', false, true).desc")
+
+
+def test_ghost_text_can_be_switched_off_and_on(editor: Editor) -> None:
+    editor.ghost_at(AT_LINE_END)
+    editor.lua("require('cope').setup({ ghost_text = false })")
+    assert editor.ghost() is None
+    editor.type("<Esc>")
+    editor.lua("require('cope').setup({ ghost_text = true })")
+    editor.ghost_at(AT_LINE_END)
+
+
+@pytest.mark.parametrize("scheme", ["default", "vim", "habamax"])
+def test_ghost_text_differs_from_text_without_true_colour(editor: Editor, scheme: str) -> None:
+    editor.command(f"colorscheme {scheme}")
+    look = editor.lua("return vim.api.nvim_get_hl(0, { name = 'ComplHint', link = false })")
+    assert look.get("ctermfg") or look.get("cterm")
+
+
+def test_misspelt_option_is_refused(editor: Editor) -> None:
+    with pytest.raises(AssertionError, match="there is no option"):
+        editor.lua("require('cope').setup({ acept_key = false })")
+
+
+def test_accept_key_belongs_to_the_menu_while_an_entry_is_selected(editor: Editor) -> None:
+    editor.open(Place("alpha alpine\n", "al"), suffix=".txt")
+    editor.type("<C-n>")
+    editor.wait("the menu", lambda: editor.lua("return vim.fn.pumvisible()") == 1)
+    editor.type("<Tab>!")
+    editor.wait("the entry", lambda: editor.lines() == ["alpha alpine", "alpha!"])
+
+
+def test_checkhealth_finds_everything_in_order(editor: Editor) -> None:
+    editor.ghost_at(AT_LINE_END)
+    editor.type("<Esc>")
+    report = editor.checkhealth()
+    assert f"cope-lsp {cope_lsp.version.__version__}" in report
+    assert "<Tab> accepts ghost text" in report
+    assert "ERROR" not in report
+    assert "WARNING" not in report
+
+
+def test_checkhealth_says_what_to_do_without_the_server(start_editor: StartEditor) -> None:
+    editor = start_editor(PATH="/usr/bin:/bin")
+    assert editor.command("messages") == ""
+    report = editor.checkhealth()
+    assert "ERROR cope-lsp is not executable" in report
+    assert "Install the server" in report
+    assert "Failed to run healthcheck" not in report
+
+
+LUA = [
+    *re.findall(r"```lua\n(.*?)```", (PLUGIN / "README.md").read_text("utf-8"), re.DOTALL),
+    *re.findall(r">lua\n(.*?)\n<", (PLUGIN / "doc" / "cope.txt").read_text("utf-8"), re.DOTALL),
+]
+
+
+@pytest.mark.parametrize("code", LUA, ids=(f"block {number}" for number, _ in enumerate(LUA)))
+def test_lua_of_the_documents_runs(editor: Editor, code: str) -> None:
+    editor.lua(code)
+    assert editor.lua("return vim.v.errmsg") == ""
+    assert editor.command("messages") == ""
+
+
+# --- races, with a server that answers on command ---
+
+
+def test_request_says_which_version_and_which_indentation_it_is_for(scripted: Editor) -> None:
+    scripted.open(Place("", "a", ""))
+    scripted.lua("vim.bo.shiftwidth, vim.bo.expandtab = 3, true")
+    scripted.type("b")
+    scripted.wait_for_requests(1)
+    request = scripted.lua("return require('scripted').requests[1]")
+    version = scripted.lua("return vim.lsp.util.buf_versions[vim.api.nvim_get_current_buf()]")
+    assert request["textDocument"]["version"] == version
+    assert request["formattingOptions"] == {"tabSize": 3, "insertSpaces": True}
+
+
+def test_superseded_request_is_cancelled_and_its_late_answer_not_shown(scripted: Editor) -> None:
+    scripted.open(Place("", "a", ""))
+    scripted.wait_for_requests(1)
+    scripted.type("b")
+    scripted.wait_for_requests(2)
+    first = scripted.lua("return require('scripted').requests[1].id")
+    assert scripted.lua("return require('scripted').cancelled") == [first]
+    scripted.lua("require('scripted').answer(1, 'late')")
+    assert scripted.ghost() is None
+    scripted.lua("require('scripted').answer(2, 'in time')")
+    assert scripted.ghost() == Ghost(0, 2, "in time")
+
+
+def test_answer_for_a_text_that_has_changed_is_not_shown(scripted: Editor) -> None:
+    scripted.open(Place("", "a", ""))
+    scripted.wait_for_requests(1)
+    scripted.type("b")
+    scripted.wait("the key", lambda: scripted.lines() == ["ab"])
+    scripted.lua("require('scripted').answer(1, 'late')")
+    assert scripted.ghost() is None
+
+
+def test_accept_key_is_ordinary_where_something_else_was_typed(scripted: Editor) -> None:
+    scripted.open(Place("", "a", ""))
+    scripted.wait_for_requests(1)
+    scripted.lua("require('scripted').answer(1, 'bcd')")
+    assert scripted.ghost() == Ghost(0, 1, "bcd")
+    scripted.type("x<Tab>y")
+    scripted.wait("a tab", lambda: scripted.lines() == ["ax  y"])
+
+
+def test_columns_are_right_after_wide_characters(scripted: Editor) -> None:
+    scripted.open(Place("naïve = '😀'; ", "é", "# tail\n"))
+    scripted.wait_for_requests(1)
+    scripted.lua("require('scripted').answer(1, ' = naïve')")
+    assert scripted.screen()[0] == "naïve = '😀'; é = naïve# tail"
+    scripted.type(" = naï<Tab>")
+    scripted.wait("all of it, once", lambda: scripted.lines() == ["naïve = '😀'; é = naïve# tail"])
+
+
+@pytest.mark.parametrize(
+    ("line", "fits"),
+    [
+        ("    return ", True),
+        ("    return a + ", True),
+        ("    ret", True),
+        ("    ", True),
+        ("  ", False),
+        ("    return b", False),
+        ("  return ", False),
+        ("    return a + b!", False),
+    ],
+)
+def test_suggestion_fits_while_only_its_own_text_is_typed(scripted: Editor, line: str, *, fits: bool) -> None:
+    suggestion = {
+        "text": "return a + b",
+        "start_col": 4,
+        "end_col": 11,
+        "col": 11,
+        "line": "    return ",
+    }
+    assert scripted.lua("return require('cope.accept').fits(...)", suggestion, line, len(line)) is fits

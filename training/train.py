@@ -1,0 +1,131 @@
+"""The training: steps on a clock, with a learning rate that has decayed when time is up."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from training.network import Network
+from training.recipe import Recipe
+from training.samples import Row, Sampler
+from training.schedule import Progress, rate_share
+
+SMOOTHING = 0.98
+
+
+class Trainer:
+    """A network with its optimizers and its place in the schedule."""
+
+    def __init__(self, recipe: Recipe, sampler: Sampler, checkpoint: Path) -> None:
+        torch.manual_seed(recipe.seed)
+        torch.set_num_threads(recipe.threads)
+        self._recipe = recipe
+        self._sampler = sampler
+        self._checkpoint = checkpoint
+        self.network = Network(recipe)
+        self.progress = Progress()
+        self._optimizers = build_optimizers(self.network, recipe)
+        if checkpoint.exists():
+            self._restore()
+
+    def run(self, report: Callable[[Progress], None]) -> None:
+        """Train to the end of the budget; a kill loses at most `checkpoint_s` seconds."""
+        saved_s = self.progress.elapsed_s
+        while self.progress.share(self._recipe) < 1.0:
+            self._timed_step()
+            report(self.progress)
+            if self.progress.elapsed_s - saved_s > self._recipe.checkpoint_s:
+                self._save()
+                saved_s = self.progress.elapsed_s
+        self._save()
+
+    def _timed_step(self) -> None:
+        started = time.monotonic()
+        before = self.progress
+        diet = self._recipe.diet(before.share(self._recipe))
+        ids, weights = batch(self._sampler.step(before.step, diet))
+        loss = self._step(ids, weights)
+        smooth = SMOOTHING * before.loss + (1 - SMOOTHING) * loss if before.step else loss
+        self.progress = replace(
+            before,
+            step=before.step + 1,
+            tokens=before.tokens + ids.numel(),
+            elapsed_s=before.elapsed_s + time.monotonic() - started,
+            loss=smooth,
+        )
+
+    def _step(self, ids: Tensor, weights: Tensor) -> float:
+        loss = weighted_loss(self.network, ids, weights)
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(self.network.parameters(), self._recipe.gradient_norm_max)
+        scale = rate_share(self.progress.share(self._recipe), self._recipe.warmup_share)
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * scale
+            optimizer.step()
+            optimizer.zero_grad()
+        return float(loss.item())
+
+    def _save(self) -> None:
+        """Write a checkpoint; a kill in the middle leaves the earlier one whole."""
+        progress = self.progress
+        state: dict[str, Any] = {
+            "network": self.network.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+            "progress": (progress.step, progress.tokens, progress.elapsed_s, progress.loss),
+        }
+        fresh = self._checkpoint.with_suffix(".new")
+        torch.save(state, fresh)
+        fresh.replace(self._checkpoint)
+
+    def _restore(self) -> None:
+        state: dict[str, Any] = torch.load(self._checkpoint, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.progress = Progress(*state["progress"])
+
+
+def build_optimizers(network: Network, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Return Muon (orthogonalised momentum) for the matrices of the blocks, AdamW for the rest."""
+    matrices = [parameter for parameter in network.blocks.parameters() if parameter.ndim == 2]
+    chosen = {id(parameter) for parameter in matrices}
+    others = [parameter for parameter in network.parameters() if id(parameter) not in chosen]
+    muon = torch.optim.Muon(
+        matrices,
+        lr=recipe.matrix_rate,
+        weight_decay=recipe.weight_decay,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    adam = torch.optim.AdamW(others, lr=recipe.other_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+    for optimizer in (muon, adam):
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return [muon, adam]
+
+
+def batch(rows: list[Row]) -> tuple[Tensor, Tensor]:
+    """Return ids (rows, length) and target weights of the same shape."""
+    ids = torch.tensor([row.tokens for row in rows])
+    return ids, torch.tensor([row.weights for row in rows])
+
+
+def weighted_loss(network: nn.Module, ids: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted mean of the next tokens' negative log-likelihoods, in nats."""
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = network(ids)[:, :-1]
+    targets = ids[:, 1:].flatten()
+    losses = nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets, reduction="none")
+    shares = weights[:, 1:].flatten()
+    return (losses * shares).sum() / shares.sum()
+
+
+def weights_of(network: nn.Module) -> dict[str, NDArray[np.float32]]:
+    """Return the trained weights by the names they have in the network."""
+    return {name: tensor.float().numpy() for name, tensor in network.state_dict().items()}
