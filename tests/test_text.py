@@ -145,6 +145,13 @@ def test_a_change_replaces_what_it_names(
     assert buffer.lines == tuple(split_lines(expected))
 
 
+def test_the_text_of_a_buffer_is_there_before_and_after_a_change() -> None:
+    buffer = TextBuffer("a\nb", "utf-16")
+    assert buffer.text == "a\nb"
+    buffer.replace((0, 1), (1, 0), "")
+    assert buffer.text == "ab"
+
+
 # -- the model: one string, walked through from its beginning every time -----------------------------
 
 

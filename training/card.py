@@ -35,15 +35,17 @@ def write(recipe: Recipe, manifest: Manifest, run: Run, evaluation: dict[str, An
 LIMITS = """\
 ## What it can and cannot do
 
-It knows Python's shape: it finishes short, ordinary lines, repeats names that stand near the
-cursor, closes what is open, and stops. It is a stand-in that makes completion work offline, at
-once and on any machine; it is far behind models of a hundred or a thousand times its size.
+It knows Python's shape: it finishes some short, ordinary lines and repeats names that stand near
+the cursor. Most of its answers are wrong, as the numbers above say. It is a stand-in that makes
+completion work offline, at once and on any machine; it is far behind models of a hundred or a
+thousand times its size.
 
 - It does not understand a task. A body for a name or docstring that is not a commonplace is
   plausible text, and often wrong.
 - It has seen little of any library but the ones below, nothing of other programming languages
   (`cope.languages` says so to the server), and of natural language only comments in English.
-- It repeats itself in long answers. Ask for a line or a few.
+- It often does not stop by itself, and repeats itself in long answers. Ask for one line.
+- It makes little use of the text behind the cursor, and is better without it (see the numbers).
 - It may reproduce short passages of its sources, whose licences are listed below.
 - The synthetic modules are made of few templates. Their score shows that training worked, and
   nothing about code in general.

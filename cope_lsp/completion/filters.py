@@ -15,7 +15,7 @@ SAME_LINES_MAX = 2
 _WIDE = "\N{FULLWIDTH VERTICAL LINE}"  # DeepSeek's tokens have it for a bar
 _MARK = re.compile(
     rf"<\|[^|>\s]{{1,60}}\|>|<{_WIDE}[^{_WIDE}\n]{{1,60}}{_WIDE}>"
-    r"|</?s>|<(?:PRE|SUF|MID|EOT)>|<fim_\w+>|<file_sep>"
+    r"|</?s>|<(?:PRE|SUF|MID|EOT)>|<fim_\w+>|<file_sep>|\ufffd"
 )
 _LOOP = re.compile(r"(.{3,40}?)\1{4,}|(.{10,120}?)\2{2,}")
 _TERMINATORS = frozenset(":;,")

@@ -248,6 +248,8 @@ class EngineProcess:
         try:
             answer = await asyncio.wait_for(queue.get(), max(0.0, deadline - time.monotonic()))
         except TimeoutError:
+            if self._worker is not worker:  # another generation noticed first: it hung once
+                raise EngineUnavailableError(f"the engine died{self._last_words()}") from None
             await self._reap(worker)
             raise self._death("did not answer and was stopped") from None
         if isinstance(answer, EngineUnavailableError):

@@ -2,9 +2,10 @@
 
 * A request that cannot be parsed gets an error response instead of none; a custom request may have no params.
 * Nested objects are left alone, also those with a key "jsonrpc".
-* Requests after `shutdown` are answered.
+* Requests before `initialize` or after `shutdown`, and a second `initialize`, are refused.
 * Tracebacks and paths stay in the log, out of error responses.
 * `triggerKind: 0` of older clients is understood.
+* A notification leaves nothing behind; pygls keeps a future for each, about 2 kB per key pressed.
 * A reply to a cancelled request of ours does no harm (pygls issue 621).
 """
 
@@ -22,6 +23,7 @@ from cope_lsp.server.documents import LspWorkspace
 log = logging.getLogger(__name__)
 
 _INVALID_REQUEST = -32600
+_NOT_INITIALIZED = -32002
 
 
 class CopeProtocol(LanguageServerProtocol):
@@ -56,9 +58,8 @@ class CopeProtocol(LanguageServerProtocol):
             log.warning("a message that is no object was ignored")
             return
         method, is_request = message.get("method"), "method" in message and "id" in message
-        if self._shutdown and is_request:
-            gone = types.ResponseError(_INVALID_REQUEST, "the server is shutting down")
-            self._send_response(message["id"], error=gone)
+        if is_request and (refusal := self._refusal(method)):
+            self._send_response(message["id"], error=refusal)
             return
         if method == types.INITIALIZE and isinstance(message.get("params"), dict):
             self.raw_initialize = message["params"]
@@ -75,6 +76,23 @@ class CopeProtocol(LanguageServerProtocol):
             log.warning("a message that is not JSON-RPC 2.0 was ignored")
             return
         super().handle_message(parsed)
+        self._forget_what_is_done()
+
+    def _refusal(self, method: Any) -> types.ResponseError | None:
+        """Return the error for a request that is wrong at this time, whatever its params are."""
+        if not isinstance(method, str):
+            return types.ResponseError(_INVALID_REQUEST, "the method is no text")
+        if self._shutdown:
+            return types.ResponseError(_INVALID_REQUEST, "the server is shutting down")
+        if self._workspace is None and method != types.INITIALIZE:
+            return types.ResponseError(_NOT_INITIALIZED, "the server is not initialized")
+        if self._workspace is not None and method == types.INITIALIZE:
+            return types.ResponseError(_INVALID_REQUEST, "the server is initialized already")
+        return None
+
+    def _forget_what_is_done(self) -> None:
+        for key in [key for key, future in self._request_futures.items() if future.done()]:
+            del self._request_futures[key]
 
     def _send_response(
         self, msg_id: Any, result: Any = None, error: types.ResponseError | None = None

@@ -32,6 +32,7 @@ class Client:
     name: str = ""
     knows_configuration: bool = False
     knows_inline_completion: bool = False
+    reads_markdown: bool = False
     wants_status: bool = False
 
 

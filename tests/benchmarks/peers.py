@@ -14,6 +14,7 @@ from typing import Any
 
 SETUP = Path(__file__).parent.parent / "editors" / "setup_sid.sh"
 START_TIMEOUT_S = 60.0
+CONTEXT_TOKENS_PER_SLOT = 1024
 
 
 def tool(name: str) -> Path:
@@ -48,7 +49,8 @@ def llama_server(model: Path, *, threads: int, slots: int = 1) -> Iterator[str]:
     """Start llama-server on loopback and yield its address once it is healthy."""
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
-    arguments = ["-m", model, "--port", port, "-t", threads, "-np", slots, "-c", 4096, "--no-webui"]
+    context = slots * CONTEXT_TOKENS_PER_SLOT
+    arguments = ["-m", model, "--port", port, "-t", threads, "-np", slots, "-c", context, "--no-webui"]
     server = subprocess.Popen(
         [tool("llama-server"), *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -13,7 +13,7 @@ from cope_lsp.models.catalog import embedded_path
 from tests.benchmarks.measure import Measurement, median
 from tests.benchmarks.peers import llama_server, post
 
-TEXT = "import json\n\n\ndef load(path):\n    with open(path) as "
+TEXT = 'def main():\n    print(1)\n\n\nif __name__ == "__'
 
 MINIMAL_SERVER = "from pygls.lsp.server import LanguageServer; LanguageServer('minimal', '1').start_io()"
 SERVER = ("-P", "-m", "cope_lsp", "serve", "--stdio")

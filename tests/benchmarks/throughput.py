@@ -22,32 +22,29 @@ async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> 
         threads=threads,
         repetitions=repetitions,
     )
-    usages = await _run(model, threads, repetitions)
-    prompt = median([(u.prompt_tokens - u.cached_tokens) / u.prefill_s for u in usages])
-    generate = median([u.output_tokens / u.decode_s for u in usages])
+    engine = EngineProcess(model, EngineSettings(threads=threads))
+    try:
+        await engine.start()
+        prompts = [await _draw(engine, number, PROMPT_TOKENS, 1) for number in range(repetitions)]
+        # llama-bench generates from an empty context; so do we, but for a few tokens of prompt. A model may
+        # end its text early: such a run says less about speed and is not counted.
+        texts = [await _draw(engine, number, 8, GENERATE_TOKENS) for number in range(4 * repetitions)]
+    finally:
+        await engine.close()
+    texts = [usage for usage in texts if usage.output_tokens == GENERATE_TOKENS]
+    assert len(texts) >= repetitions, "the model ends its texts early: choose another prompt"
+    prompt = median([(u.prompt_tokens - u.cached_tokens) / u.prefill_s for u in prompts])
+    generate = median([u.output_tokens / u.decode_s for u in texts])
     return [
         Measurement(f"{name}: prompt of 600 tokens", "tokens/s", prompt, "llama-bench", bench.prompt),
         Measurement(f"{name}: {GENERATE_TOKENS} tokens", "tokens/s", generate, "llama-bench", bench.generate),
     ]
 
 
-async def _run(model: Path, threads: int, repetitions: int) -> list[Usage]:
-    engine = EngineProcess(model, EngineSettings(threads=threads))
-    try:
-        # A first token of its own keeps each prompt from being remembered.
-        texts = [f"{n} " + "x = y + 1\n" * PROMPT_TOKENS for n in range(4 * repetitions)]
-        usages = [await _draw(engine, text) for text in texts]
-    finally:
-        await engine.close()
-    # A model may end its text early; such a run says less about speed and is not counted.
-    complete = [usage for usage in usages if usage.output_tokens == GENERATE_TOKENS]
-    assert len(complete) >= repetitions, "the model ends its texts early: choose another prompt"
-    return complete
-
-
-async def _draw(engine: EngineProcess, text: str) -> Usage:
-    prompt = (Text(text, PROMPT_TOKENS, "head"),)
-    generation = Generation(prompt, Limits(GENERATE_TOKENS, 120.0), Sampling())
+async def _draw(engine: EngineProcess, number: int, prompt_tokens: int, tokens: int) -> Usage:
+    # A beginning of its own keeps the prompt from being remembered.
+    prompt = (Text(f"{number} " + "x = y + 1\n" * PROMPT_TOKENS, prompt_tokens, "head"),)
+    generation = Generation(prompt, Limits(tokens, 120.0), Sampling(temperature=0.8, seed=number))
     async with aclosing(engine.generate(generation)) as answers:
         async for answer in answers:
             if isinstance(answer, Usage):

@@ -216,6 +216,25 @@ async def _drain(answers: AsyncIterator[object]) -> None:
         pass
 
 
+async def test_other_settings_keep_the_engine_of_the_same_model(assistant: Assistant) -> None:
+    await assistant.model_info()
+    running = psutil.Process().children()
+    assistant.use(replace(assistant.config, completion_enabled=False))
+    assert reason(await assistant.complete(request_at(CLASS))) == "disabled"
+    assistant.use(replace(assistant.config, completion_enabled=True))
+    assert reason(await assistant.complete(request_at(CLASS, explicit=True))) != "disabled"
+    assert psutil.Process().children() == running
+
+
+async def test_another_model_replaces_the_one_that_was_loaded(assistant: Assistant, tmp_path: Path) -> None:
+    first = await assistant.complete(request_at(CLASS, explicit=True))
+    assert isinstance(first, Suggestion), first
+    assistant.use(Config(model_path=tmp_path / "no.gguf"))
+    assert reason(await assistant.complete(request_at(CLASS, explicit=True))) == "model-unavailable"
+    await assistant.close()
+    assert not psutil.Process().children()
+
+
 async def test_no_process_is_left_behind(make_assistant: MakeAssistant) -> None:
     assistant = make_assistant(replace(Config(), threads=1))
     await assistant.complete(request_at(CLASS))

@@ -40,6 +40,18 @@ def test_a_model_that_cannot_fill_in_sees_what_stands_before() -> None:
     assert prompt_at("a = ‸\nb = 2\n", LEFT_TO_RIGHT) == (Text("a = ", PROMPT_TOKENS_MAX, "tail"),)
 
 
+@pytest.mark.parametrize(
+    ("suffix_tokens_max", "prefix", "suffix"),
+    [(None, 768, 256), (100, 924, 100), (0, 1024, 0), (999, 768, 256)],
+)
+def test_a_model_says_how_much_after_the_cursor_helps_it(
+    suffix_tokens_max: int | None, prefix: int, suffix: int
+) -> None:
+    prompt = prompt_at("a = ‸b", replace(MODEL, suffix_tokens_max=suffix_tokens_max))
+    assert [text.tokens_max for text in texts(prompt)] == [prefix, suffix]
+    assert [text.text for text in texts(prompt)] == ["a = ", "b" if suffix else ""]
+
+
 @pytest.mark.parametrize("model", [MODEL, LEFT_TO_RIGHT])
 def test_an_empty_document_is_a_prompt(model: ModelInfo) -> None:
     assert {text.text for text in texts(prompt_at("‸", model))} == {""}

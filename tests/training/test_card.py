@@ -14,6 +14,7 @@ MANIFEST = describe(RECIPE, [Source("package", "1.2", "MIT", FILES)], ["y = 2\n"
 EVALUATION: dict[str, Any] = {
     "loss": {"nats_per_token": 2.5, "nats_per_byte": 0.75, "tokens": 12_345},
     "held_out": {"tasks": 300, "right": 60},
+    "held_out_with_suffix": {"tasks": 300, "right": 15},
     "synthetic": {"tasks": 300, "right": 150},
     "probes": [("def add(a, b):\n    return ", "\n", "a + b")],
 }
@@ -33,6 +34,7 @@ def test_the_card_says_how_good_the_model_is() -> None:
     text = written()
     assert "2.500 nats per token, 0.750 nats per byte (12,345 tokens)" in text
     assert "60 of 300 (20 %)" in text
+    assert "15 of 300 (5 %)" in text
     assert "150 of 300 (50 %)" in text
 
 

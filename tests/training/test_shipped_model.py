@@ -94,7 +94,8 @@ def test_the_special_tokens_come_first_and_are_control_tokens(fields: dict[str, 
 
 def test_the_server_finds_what_it_looks_for(fields: dict[str, Any]) -> None:
     ids = tokenizer.special_ids(TOKENIZER)
-    assert fields["cope.languages"] == ["python"]
+    assert fields["cope.languages"] == "python"  # the engine reads scalars only, split at commas
+    assert fields["cope.suffix_tokens_max"] == "0"
     assert fields["general.name"] == Recipe.name
     assert fields["general.license"] == "MIT"
     assert fields["tokenizer.ggml.add_bos_token"] is False

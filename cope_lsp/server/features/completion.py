@@ -81,9 +81,7 @@ def _item(ls: CopeServer, document: LspDocument, offset: int, suggestion: str) -
             detail=f" +{len(more)} lines" if more else None, description="cope"
         ),
         kind=types.CompletionItemKind.Snippet,
-        documentation=types.MarkupContent(
-            types.MarkupKind.Markdown, f"```{document.language_id}\n{text}\n```"
-        ),
+        documentation=_documentation(ls, document, text),
         preselect=False,
         sort_text="\x7f",  # after everything that knows the language
         filter_text=word,
@@ -93,3 +91,9 @@ def _item(ls: CopeServer, document: LspDocument, offset: int, suggestion: str) -
         text_edit=types.TextEdit(where, text),
         command=accept.command(offer_id),
     )
+
+
+def _documentation(ls: CopeServer, document: LspDocument, text: str) -> types.MarkupContent | str:
+    if not ls.client.reads_markdown:
+        return text
+    return types.MarkupContent(types.MarkupKind.Markdown, f"```{document.language_id}\n{text}\n```")

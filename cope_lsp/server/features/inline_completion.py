@@ -29,7 +29,7 @@ def register(server: CopeServer) -> None:
         if document is None:
             return _NOTHING
         selected = params.context.selected_completion_info
-        request = _request(document, params, selected)
+        before, request = document.buffer.text, _request(document, params, selected)
         work = ls.assistant.complete(request)
         completion = await ls.inline_completions.run(document.uri, work)
         if isinstance(completion, Superseded):
@@ -38,6 +38,8 @@ def register(server: CopeServer) -> None:
         if isinstance(completion, Silence):
             return _NOTHING
         if selected:
+            if document.buffer.text != before or ls.document(document.uri) is not document:
+                return None  # the range that the editor gave means another place now
             return _offer(ls, selected.text + completion.text, selected.range)
         return _where_the_cursor_is_now(ls, request, completion.text)
 

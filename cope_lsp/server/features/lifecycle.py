@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from lsprotocol import types
+from pygls.capabilities import get_capability
 
 from cope_lsp.errors import CopeError
 from cope_lsp.server.features import completion, configuration, status
 from cope_lsp.server.server import Client, CopeServer, watch_parent
+
+_DOCUMENTATION_FORMAT = "text_document.completion.completion_item.documentation_format"
 
 
 def register(server: CopeServer) -> None:
@@ -19,7 +22,8 @@ def register(server: CopeServer) -> None:
         watch_parent(params.process_id)
         raw = ls.protocol.raw_initialize
         options = _dig(raw, "initializationOptions", "cope")
-        ls.introduce(_client(raw, options))
+        formats = get_capability(params.capabilities, _DOCUMENTATION_FORMAT, None) or ()
+        ls.introduce(_client(raw, options, reads_markdown=types.MarkupKind.Markdown in formats))
         configuration.load(ls, options.get("settings"))
         if completion.wanted(ls):
             completion.register(ls)
@@ -38,12 +42,13 @@ def register(server: CopeServer) -> None:
         await ls.assistant.close()
 
 
-def _client(raw: Mapping[str, Any], options: Mapping[str, Any]) -> Client:
+def _client(raw: Mapping[str, Any], options: Mapping[str, Any], *, reads_markdown: bool) -> Client:
     return Client(
         name=str(_dig(raw, "clientInfo").get("name", "")),
         # lsp-mode sends this key with a null: that it is there is what counts.
         knows_configuration=_dig(raw, "capabilities", "workspace").get("configuration") is True,
         knows_inline_completion="inlineCompletion" in _dig(raw, "capabilities", "textDocument"),
+        reads_markdown=reads_markdown,
         wants_status=options.get("status") is True,
     )
 
