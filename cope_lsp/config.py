@@ -7,6 +7,7 @@ be hostile: they may set only what its `Setting` allows them, and never a path, 
 
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -16,7 +17,13 @@ from typing import Any, Literal
 from platformdirs import user_config_path
 
 PROJECT_FILE = ".cope.toml"
-FILE_BYTES_MAX = 1_000_000
+FILE_BYTES_MAX = 10_000
+"""Far more than all settings with their comments need. Python's TOML parser takes time and memory that grow
+with the square of the length of a dotted key, and the file may be a hostile repository's."""
+
+PROBLEMS_MAX = 20
+SHOWN_CHARACTERS_MAX = 80
+KEY_PARTS_MAX = 4
 
 Fallback = Literal["auto", "always", "never"]
 
@@ -34,6 +41,7 @@ class Setting:
     help: str
     reach: Reach = "user"
     minimum: int | None = None
+    maximum: int | None = None
     choices: tuple[str, ...] = ()
 
     @property
@@ -58,13 +66,24 @@ class Config:
         "model.gpu_layers",
         "Layers to run on the GPU; -1: all. Needs a llama-cpp-python built for it.",
         minimum=-1,
+        maximum=10_000,
     )
-    threads: int = _setting(0, "model.threads", "CPU threads; 0: chosen for the machine.", minimum=0)
+    threads: int = _setting(
+        0, "model.threads", "CPU threads; 0: chosen for the machine.", minimum=0, maximum=1024
+    )
     context_tokens: int = _setting(
-        4096, "model.context_tokens", "Tokens that the engine keeps in memory.", minimum=512
+        4096,
+        "model.context_tokens",
+        "Tokens that the engine keeps in memory.",
+        minimum=512,
+        maximum=1_048_576,
     )
     restarts_max: int = _setting(
-        3, "engine.restarts_max", "How often a dead engine is started again within five minutes.", minimum=0
+        3,
+        "engine.restarts_max",
+        "How often a dead engine is started again within five minutes.",
+        minimum=0,
+        maximum=1_000_000,
     )
     completion_enabled: bool = _setting(
         default=True, key="completion.enabled", text="Offer ghost text.", reach="tighten"
@@ -155,40 +174,44 @@ class _Loading:
 
     def read_file(self, path: Path, *, trusted: bool) -> None:
         try:
-            if path.stat().st_size > FILE_BYTES_MAX:
-                self._problems.append(f"{path}: larger than {FILE_BYTES_MAX} bytes, not read")
-                return
-            text = path.read_text("utf-8")
+            text = _text_of(path)
             values = tomllib.loads(text)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            self._problems.append(f"{path}: cannot be read: {error}")
+        except (OSError, ValueError, RecursionError) as error:  # not UTF-8 and not TOML are ValueErrors
+            self._complain(f"{path}: cannot be read: {error}")
             return
+        lines = _lines_of(text)
         for key, value in _flatten(values):
-            self.take(key, value, f"{path}:{_line_of(key, text)}", trusted=trusted)
+            self.take(key, value, f"{path}:{_line_of(key, lines)}", trusted=trusted)
 
     def read_environment(self, environment: Mapping[str, str]) -> None:
         by_variable = {setting.environment: key for key, (_, setting) in self._fields.items()}
         for variable, text in environment.items():
-            if variable in by_variable:
-                self.take(by_variable[variable], _from_text(text), variable, trusted=True)
+            if variable in by_variable and text:
+                key = by_variable[variable]
+                is_path = "Path" in str(self._types[self._fields[key][0]])
+                self.take(key, text if is_path else _from_text(text), variable, trusted=True)
 
     def take(self, key: str, value: object, origin: str, *, trusted: bool) -> None:
         if key not in self._fields:
-            self._problems.append(f"{origin}: there is no setting {key!r}")
+            self._complain(f"{origin}: there is no setting {_shown(key)}")
             return
         name, setting = self._fields[key]
         fault, parsed = _parse(value, str(self._types[name]), setting)
         if fault:
-            self._problems.append(f"{origin}: {key} {fault}, not {value!r}")
+            self._complain(f"{origin}: {key} {fault}, not {_shown(value)}")
             return
         if not trusted and (refusal := _refusal(setting, parsed, getattr(self._config, name))):
             where = f"{user_file()} or {setting.environment}"
-            self._problems.append(f"{origin}: {key} {refusal} a project or an editor; use {where}")
+            self._complain(f"{origin}: {key} {refusal} a project or an editor; use {where}")
             return
         self._config = replace(self._config, **{name: parsed})
         self._origins[key] = origin
+
+    def _complain(self, problem: str) -> None:
+        if len(self._problems) < PROBLEMS_MAX:
+            self._problems.append(problem)
 
     def result(self) -> Loaded:
         return Loaded(self._config, self._origins, tuple(self._problems), self._overrides)
@@ -210,7 +233,7 @@ def _rank(setting: Setting, value: Any) -> int:
 def _parse(value: object, kind: str, setting: Setting) -> tuple[str, Any]:
     """Return (what is wrong or "", the value for the field)."""
     if "Path" in kind:
-        return ("", Path(value).expanduser()) if isinstance(value, str) else ("takes a path", None)
+        return _parse_path(value)
     if "bool" in kind:
         return ("", value) if isinstance(value, bool) else ("takes true or false", None)
     if "int" in kind:
@@ -218,20 +241,55 @@ def _parse(value: object, kind: str, setting: Setting) -> tuple[str, Any]:
     return ("", value) if value in setting.choices else (f"is one of {', '.join(setting.choices)}", None)
 
 
+def _parse_path(value: object) -> tuple[str, Any]:
+    if not isinstance(value, str):
+        return "takes a path", None
+    try:
+        return "", Path(value).expanduser()
+    except RuntimeError:
+        return "takes a path in a home that exists", None
+
+
 def _parse_int(value: object, setting: Setting) -> tuple[str, Any]:
     if not isinstance(value, int) or isinstance(value, bool):
         return "takes a whole number", None
     if setting.minimum is not None and value < setting.minimum:
         return f"is at least {setting.minimum}", None
+    if setting.maximum is not None and value > setting.maximum:
+        return f"is at most {setting.maximum}", None
     return "", value
 
 
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+def _flatten(
+    values: Mapping[str, Any], prefix: str = "", parts: int = KEY_PARTS_MAX
+) -> Iterable[tuple[str, Any]]:
+    """Yield dotted keys; what lies deeper than any setting is one value."""
     for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{name}.")
+        if isinstance(value, Mapping) and parts > 1:
+            yield from _flatten(value, f"{prefix}{name}.", parts - 1)
         else:
             yield f"{prefix}{name}", value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}..."
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of a settings file.
+
+    Raises:
+        OSError: it cannot be opened, or it is a device or a pipe, which could be endless.
+        ValueError: it is too large or not UTF-8.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it is not a file")
+    with path.open("rb") as file:
+        data = file.read(FILE_BYTES_MAX + 1)
+    if len(data) > FILE_BYTES_MAX:
+        raise ValueError(f"it is larger than {FILE_BYTES_MAX} bytes")
+    return data.decode("utf-8")
 
 
 def _from_text(text: str) -> object:
@@ -242,14 +300,32 @@ def _from_text(text: str) -> object:
         return text
 
 
-def _line_of(key: str, text: str) -> int:
-    """Return the line, from 1, at which a dotted key is set in a TOML text that was parsed already."""
+_PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
+_KEY = rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*"
+_TABLE_LINE = re.compile(rf"\s*\[{{1,2}}{_KEY}\]")
+_VALUE_LINE = re.compile(rf"{_KEY}=")
+
+
+def _lines_of(text: str) -> dict[str, int]:
+    """Return the line, from 1, of every key and table in a TOML text that was parsed already."""
+    lines: dict[str, int] = {}
     table = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
-            table = header[1].replace(" ", "") + "."
-        elif (name := re.match(r"\s*([\w.\"'-]+)\s*=", line)) and key.startswith(
-            table + name[1].strip("\"'")
-        ):
-            return number
-    return 1
+    for number, line in enumerate(text.split("\n"), start=1):
+        if header := _TABLE_LINE.match(line):
+            table = _plain_key(header[1])
+            lines.setdefault(table, number)
+            table += "."
+        elif name := _VALUE_LINE.match(line):
+            lines.setdefault(table + _plain_key(name[1]), number)
+    return lines
+
+
+def _plain_key(key: str) -> str:
+    return re.sub(r"""[\s"']""", "", key)
+
+
+def _line_of(key: str, lines: Mapping[str, int]) -> int:
+    """Return the line of a dotted key, or that of the table in which it lies."""
+    while key not in lines and "." in key:
+        key = key.rpartition(".")[0]
+    return lines.get(key, 1)

@@ -74,12 +74,17 @@ class TextBuffer:
         return sum(map(len, self._lines[:row])) + col
 
     def position(self, offset: int) -> tuple[int, int]:
-        """Return the client's (line, character) of a code-point offset."""
+        r"""Return the client's (line, character) of a code-point offset.
+
+        An offset past the end means the end; one between `\r` and `\n`, which LSP cannot name, the end of
+        the line's content.
+        """
         rest = max(offset, 0)
         for row, line in enumerate(self._lines):
-            ends_here = row == len(self._lines) - 1 and line == without_end(line)
-            if rest < len(line) or (ends_here and rest <= len(line)):
-                return row, units(line[:rest], self._encoding)
+            content = without_end(line)
+            ends_here = row == len(self._lines) - 1 and line == content
+            if rest < len(line) or ends_here:
+                return row, units(content[:rest], self._encoding)
             rest -= len(line)
         return len(self._lines), 0
 

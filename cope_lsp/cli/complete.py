@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
-    """Print the completion; exit 0 also when there is nothing to suggest."""
+    """Print the completion; exit 0 also when there is nothing to suggest, 1 when no model could be asked."""
     path: Path = arguments.file
     text = read_text(path)
     document = Document(path.absolute().as_uri(), arguments.language or language_of(path), text)
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     request = CompletionRequest(document, offset, explicit=True)
     completion = asyncio.run(_complete(loaded, request))
     print(_as_json(completion) if arguments.json else _as_text(completion))
-    return 0
+    return int(isinstance(completion, Silence) and completion.reason == "model-unavailable")
 
 
 async def _complete(loaded: Loaded, request: CompletionRequest) -> Completion:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import shutil
 import sys
 import tempfile
@@ -14,9 +15,11 @@ from pathlib import Path
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
 from cope_lsp.config import Loaded
+from cope_lsp.engine.process import kill_child
 from cope_lsp.errors import CopeError
 from cope_lsp.models import catalog
 from cope_lsp.text import TextBuffer, units
@@ -31,12 +34,11 @@ PLACES = (
     "        data = json.",
     "    inventory = load(",
     'if __name__ == "__',
-    "    def names(self):",
+    "    def names(",
 )
 """Ends of lines in the sample. What the author wrote after each is taken away and asked of the model."""
 
 ANSWER_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 2.0
 
 
 class DemoError(CopeError):
@@ -77,7 +79,7 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
 
 
 def _introduce(console: Console, model: Path) -> None:
-    console.print(f"[bold]Ghost text[/] from {model.name} on this machine. No network is used.")
+    console.print(f"[bold]Ghost text[/] from {escape(model.name)} on this machine. No network is used.")
     console.print(
         "A language server was started as an editor would start it. Each line below was cut off "
         "and the model was asked to go on: [black on bright_cyan]its text[/], and below it "
@@ -86,6 +88,7 @@ def _introduce(console: Console, model: Path) -> None:
 
 
 async def _session(path: Path, text: str, loaded: Loaded, console: Console) -> list[Shown]:
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # an answer may come after an interrupt
     client = LanguageClient("cope-lsp-demo", "1")
     model = loaded.config.model_path
     extra = ["--model", str(model.absolute())] if model else []
@@ -107,13 +110,11 @@ async def _session(path: Path, text: str, loaded: Loaded, console: Console) -> l
 
 
 async def _stop(client: LanguageClient) -> None:
-    """End the server; pygls itself would wait for ever for one that was not told to go."""
-    try:
-        await asyncio.wait_for(client.stop(), STOP_TIMEOUT_S)  # type: ignore[no-untyped-call]
-    except TimeoutError:
-        server = client._server  # noqa: SLF001 - pygls has no public way to its child
-        if server is not None and server.returncode is None:
-            server.kill()
+    """End the server at once, and with it its engine; pygls itself would only wait for it."""
+    server = client._server  # noqa: SLF001 - pygls has no public way to its child
+    if server is not None:
+        kill_child(server)
+    await client.stop()  # type: ignore[no-untyped-call]
 
 
 async def _initialize(client: LanguageClient, folder: Path) -> None:

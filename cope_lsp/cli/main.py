@@ -36,13 +36,11 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command that `argv` names; without one, serve."""
-    argv = _with_default_command(list(sys.argv[1:] if argv is None else argv))
-    parser = _parser(argv[0])
-    arguments, unknown = parser.parse_known_args(argv)
-    if unknown and arguments.command != "serve":
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        sys.exit(_run(arguments))
+        try:
+            sys.exit(_run(_arguments(sys.argv[1:] if argv is None else argv)))
+        finally:
+            sys.stdout.flush()  # a reader that is gone is noticed here, or by Python after the last handler
     except CopeError as error:
         sys.exit(f"cope-lsp: {error}")
     except KeyboardInterrupt:
@@ -53,9 +51,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(EXIT_FAILED)
 
 
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    argv = _with_default_command(list(argv))
+    parser = _parser(argv[0])
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown and arguments.command != "serve":
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return arguments
+
+
 def _run(arguments: argparse.Namespace) -> int:
     # The server learns its project from the editor, not from where it was started.
-    project = None if arguments.command == "serve" else Path.cwd()
+    project = None if arguments.command == "serve" else _working_directory()
     loaded = load(project=project, overrides=_overrides(arguments))
     if loaded.problems and arguments.command != "serve":
         for problem in loaded.problems:
@@ -66,14 +73,22 @@ def _run(arguments: argparse.Namespace) -> int:
     return code
 
 
+def _working_directory() -> Path | None:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # it was deleted
+        return None
+
+
 def _module(command: str) -> Any:
     return importlib.import_module(f"cope_lsp.cli.{command}")
 
 
 def _with_default_command(argv: list[str]) -> list[str]:
-    """Editors start `cope-lsp` or `cope-lsp --stdio`: both mean `serve`."""
-    known = {"-h", "--help", "--version"} | {command.name for command in COMMANDS}
-    return argv if argv and argv[0] in known else ["serve", *argv]
+    """Editors start `cope-lsp` or `cope-lsp --stdio`: both mean `serve`. A word must be a command."""
+    if argv and (argv[0] in {"-h", "--help", "--version"} or not argv[0].startswith("-")):
+        return argv
+    return ["serve", *argv]
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:

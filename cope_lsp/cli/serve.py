@@ -3,6 +3,7 @@
 import argparse
 import logging
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 from cope_lsp.config import Config, Loaded
 
@@ -19,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(_arguments: argparse.Namespace, loaded: Loaded) -> int:
     """Serve until the client is gone."""
     _set_up_logging(loaded.config)
+    for problem in loaded.problems:
+        logging.getLogger(__name__).warning("%s", problem)
     # pygls takes half a second to import, which `cope-lsp --help` need not wait for.
     from cope_lsp.server.build import build_server  # noqa: PLC0415
     from cope_lsp.server.server import serve  # noqa: PLC0415
@@ -33,12 +36,20 @@ def _set_up_logging(config: Config) -> None:
     pygls logs whole messages, which hold the user's code: it is kept silent, and we log events of our own.
     """
     handler: logging.Handler = logging.StreamHandler()
+    fault: OSError | None = None
     if config.log_file:
-        handler = RotatingFileHandler(
-            config.log_file, maxBytes=LOG_BYTES_MAX, backupCount=1, encoding="utf-8"
-        )
+        try:
+            handler = _file_handler(config.log_file)
+        except OSError as error:
+            fault = error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(config.log_level.upper())
     logging.getLogger("pygls").setLevel(logging.CRITICAL)
+    if fault:
+        root.error("the log file %s cannot be written: %s", config.log_file, fault.strerror)
+
+
+def _file_handler(path: Path) -> logging.Handler:
+    return RotatingFileHandler(path, maxBytes=LOG_BYTES_MAX, backupCount=1, encoding="utf-8")

@@ -41,4 +41,6 @@ def _token(line: str, at: int, inside: str) -> str:
     if inside:
         return inside if line.startswith(inside, at) else ""
     quote = next((quote for quote in _QUOTES if line.startswith(quote, at)), "")
+    if quote and line.find(quote, at + len(quote)) < 0:
+        quote = ""  # without a partner it is an apostrophe in a comment, or a lifetime in Rust
     return quote or (line[at] if line[at] in "()[]{}" else "")

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import signal
 import sys
 import time
 from collections import deque
@@ -42,6 +43,7 @@ ANSWER_GRACE_S = 5.0
 counts as hung and is killed."""
 
 _STDERR_LINES = 20
+_KILL_SIGNAL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has but the latter, and it kills
 
 WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
 """By default OpenMP's threads spin at barriers. Beside any other busy process (a compiler, say) each barrier
@@ -290,10 +292,19 @@ def _result(answer: Drawn | Finished) -> Sample | Usage:
     return answer.usage
 
 
+def kill_child(process: asyncio.subprocess.Process) -> None:
+    """Kill a child that may be dead already.
+
+    `Process.kill` would reap a dead one behind asyncio's back, which then complains and invents a status.
+    """
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, _KILL_SIGNAL)
+
+
 async def _bury(process: asyncio.subprocess.Process) -> None:
     """Kill a child and wait until it and its pipes are gone."""
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
+    kill_child(process)
     await process.wait()
     if process.stdin is not None:
         process.stdin.close()

@@ -13,7 +13,7 @@ HOSTILE_SETTINGS = {
     "model.path": "/dev/zero",
     "model.gpu_layers": 99,
     "model.threads": 512,
-    "model.context_tokens": 100_000_000,
+    "model.context_tokens": 1_000_000,
     "engine.restarts_max": 1_000_000,
     "log.file": "log-of-the-repository.txt",
     "log.level": "debug",

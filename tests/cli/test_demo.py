@@ -1,0 +1,87 @@
+"""`cope-lsp demo`: the main job, as the README promises it."""
+
+from importlib import resources
+
+import psutil
+import pytest
+
+from cope_lsp.cli.demo import PLACES, SAMPLE
+from tests.cli.conftest import TIMEOUT_S, Shell, descendants, interrupt, is_clean
+
+INTERRUPTED = 130
+END_S = 10
+
+
+def test_every_place_is_the_end_of_something_in_the_sample() -> None:
+    text = (resources.files("cope_lsp.cli") / "sample" / SAMPLE).read_text("utf-8")
+    for place in PLACES:
+        start = text.index(place)
+        assert start == 0 or text[start - 1] == "\n"
+        assert text[start + len(place)] != "\n", f"the author wrote nothing after {place!r}"
+
+
+def test_ghost_text_is_shown_beside_what_the_author_wrote(shell: Shell) -> None:
+    done = shell.run("demo")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.startswith("Ghost text from cope-nano-v0.gguf on this machine.")
+    assert done.stdout.count("<- the author") == len(PLACES)
+    offered = int(done.stdout.partition(f" of {len(PLACES)} places")[0].split()[-1])
+    assert offered >= 1
+    assert not list(shell.temporary.iterdir())
+
+
+def test_one_json_document_is_printed(shell: Shell) -> None:
+    shown = shell.json("demo")["shown"]
+    assert [place["before"] for place in shown] == list(PLACES)
+    assert all(place.keys() == {"line", "before", "ghost", "author", "milliseconds"} for place in shown)
+    assert all(place["milliseconds"] > 0 for place in shown)
+    assert any(place["ghost"].strip() for place in shown)
+
+
+@pytest.mark.parametrize("name", ["no.gguf", "[bold]no.gguf"])
+def test_without_a_model_it_fails_and_names_the_doctor(shell: Shell, name: str) -> None:
+    done = shell.run("demo", "--model", name)
+    assert done.returncode == 1
+    assert name in done.stdout
+    assert "cope-lsp doctor" in done.stdout
+    assert is_clean(done.stderr)
+
+
+def test_a_reader_of_one_line_ends_it_quietly(shell: Shell) -> None:
+    """As in `cope-lsp demo | head -1`."""
+    with shell.started("demo") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("Ghost text")
+        process.stdout.close()
+        assert is_clean(process.stderr.read())
+        assert process.wait(TIMEOUT_S) in {0, 1}
+    assert not list(shell.temporary.iterdir())
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["terminal", "alone"])
+@pytest.mark.parametrize("seen", ["Ghost text", f"{SAMPLE}:24", f"{SAMPLE}:31", f"{SAMPLE}:40"])
+def test_an_interrupt_ends_it_quickly_and_leaves_nothing(shell: Shell, seen: str, *, group: bool) -> None:
+    with shell.started("demo") as process:
+        assert process.stdout is not None
+        assert any(line.startswith(seen) for line in process.stdout)
+        running = descendants(process)
+        interrupt(process, group=group)
+        _, errors = process.communicate(timeout=END_S)
+        assert process.returncode == INTERRUPTED
+        assert errors == ""
+    _, alive = psutil.wait_procs(running, timeout=END_S)
+    assert not alive
+    assert not list(shell.temporary.iterdir())
+
+
+def test_an_interrupt_while_the_model_works_leaves_no_engine(shell: Shell) -> None:
+    with shell.started("demo", "--json") as process:
+        while len(running := descendants(process)) < 2:
+            assert process.poll() is None
+        interrupt(process, group=True)
+        output, errors = process.communicate(timeout=END_S)
+        assert (process.returncode, output, errors) == (INTERRUPTED, "", "")
+    _, alive = psutil.wait_procs(running, timeout=END_S)
+    assert not alive
