@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -15,3 +16,11 @@ def scale() -> Callable[[int, int], int]:
 def scaled(short: int, full: int) -> int:
     """Return `full` when COPE_LSP_PROVE is set, as `make prove` does."""
     return full if os.environ.get("COPE_LSP_PROVE") else short
+
+
+def pytest_configure() -> None:
+    """Let programs under test be interrupted, also when the tests run in the background of a shell.
+
+    There SIGINT is ignored, and whatever is started inherits that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)

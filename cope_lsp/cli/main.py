@@ -40,15 +40,32 @@ def main(argv: Sequence[str] | None = None) -> None:
         try:
             sys.exit(_run(_arguments(sys.argv[1:] if argv is None else argv)))
         finally:
-            sys.stdout.flush()  # a reader that is gone is noticed here, or by Python after the last handler
+            _flush()  # a reader that is gone is noticed here, or by Python after the last handler
     except CopeError as error:
         sys.exit(f"cope-lsp: {error}")
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output is gone; flushing what is left at exit would only fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()  # its reader is gone
         sys.exit(EXIT_FAILED)
+
+
+def _flush() -> None:
+    if sys.stdout is None:  # closed by whoever started us
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk
+        _drop_output()
+        msg = f"the output cannot be written: {error.strerror}"
+        raise CopeError(msg) from error
+
+
+def _drop_output() -> None:
+    """Send what is left nowhere: flushing it at exit would only fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:

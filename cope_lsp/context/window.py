@@ -12,7 +12,7 @@ CHARACTERS_PER_TOKEN = 5
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What stands before and after the cursor, from a line start to a line end."""
+    """What stands before and after the cursor; a long prefix begins at a line of the grid."""
 
     prefix: str
     suffix: str

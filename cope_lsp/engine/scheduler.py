@@ -24,7 +24,8 @@ PREFILL_TOKENS_MIN = 32
 of the speed and 8 more than a third, 32 nothing."""
 
 IDLE_TOKENS_MAX = 1024
-"""How much idle lanes may remember together. Attention runs over all cells in use, also those of others."""
+"""How much idle lanes may remember together while an interactive job runs; beside a batch job, which is long,
+nothing. Attention runs over all cells in use, also those of others."""
 
 
 @dataclass(slots=True, eq=False)
@@ -146,7 +147,7 @@ class Scheduler:
         if lane is None:
             return False
         self._occupy(lane)
-        self._forget_idle_lanes()
+        self._forget_idle_lanes(IDLE_TOKENS_MAX if job.generation.priority == "interactive" else 0)
         keep = min(_common_prefix(lane.tokens, job.prompt), len(job.prompt) - 1)
         if not self._context.forget(lane.sequence, keep):
             self._context.forget(lane.sequence)
@@ -287,12 +288,12 @@ class Scheduler:
     def _idle_lanes(self) -> list[_Lane]:
         return sorted((lane for lane in self._lanes if not lane.busy), key=lambda lane: lane.used)
 
-    def _forget_idle_lanes(self) -> None:
-        """Forget what idle lanes remember beyond the limit, the least recently used first."""
+    def _forget_idle_lanes(self, tokens_max: int) -> None:
+        """Forget what idle lanes remember beyond a limit, the least recently used first."""
         remembered = 0
         for lane in reversed(self._idle_lanes()):
             remembered += len(lane.tokens)
-            if remembered > IDLE_TOKENS_MAX:
+            if remembered > tokens_max:
                 self._forget_lane(lane)
 
     def _forget_lane(self, lane: _Lane) -> None:

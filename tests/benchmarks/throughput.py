@@ -22,15 +22,9 @@ async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> 
         threads=threads,
         repetitions=repetitions,
     )
-    engine = EngineProcess(model, EngineSettings(threads=threads))
-    try:
-        await engine.start()
-        prompts = [await _draw(engine, number, PROMPT_TOKENS, 1) for number in range(repetitions)]
-        # llama-bench generates from an empty context; so do we, but for a few tokens of prompt. A model may
-        # end its text early: such a run says less about speed and is not counted.
-        texts = [await _draw(engine, number, 8, GENERATE_TOKENS) for number in range(4 * repetitions)]
-    finally:
-        await engine.close()
+    prompts = [await _draw(model, threads, number, PROMPT_TOKENS, 1) for number in range(repetitions)]
+    # A model may end its text early: such a run says less about speed and is not counted.
+    texts = [await _draw(model, threads, number, 8, GENERATE_TOKENS) for number in range(2 * repetitions)]
     texts = [usage for usage in texts if usage.output_tokens == GENERATE_TOKENS]
     assert len(texts) >= repetitions, "the model ends its texts early: choose another prompt"
     prompt = median([(u.prompt_tokens - u.cached_tokens) / u.prefill_s for u in prompts])
@@ -41,12 +35,14 @@ async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> 
     ]
 
 
-async def _draw(engine: EngineProcess, number: int, prompt_tokens: int, tokens: int) -> Usage:
-    # A beginning of its own keeps the prompt from being remembered.
+async def _draw(model: Path, threads: int, number: int, prompt_tokens: int, tokens: int) -> Usage:
+    """Draw one text in a fresh engine: llama-bench too measures from an empty context."""
+    engine = EngineProcess(model, EngineSettings(threads=threads))
     prompt = (Text(f"{number} " + "x = y + 1\n" * PROMPT_TOKENS, prompt_tokens, "head"),)
     generation = Generation(prompt, Limits(tokens, 120.0), Sampling(temperature=0.8, seed=number))
-    async with aclosing(engine.generate(generation)) as answers:
-        async for answer in answers:
-            if isinstance(answer, Usage):
-                return answer
-    raise AssertionError("a generation ends with its usage")
+    try:
+        async with aclosing(engine.generate(generation)) as answers:
+            (usage,) = [answer async for answer in answers if isinstance(answer, Usage)]
+            return usage
+    finally:
+        await engine.close()

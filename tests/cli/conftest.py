@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,6 +98,23 @@ def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def interrupt(process: subprocess.Popen[str], *, group: bool) -> None:
     """Press Ctrl-C: a terminal tells the whole group, others tell the one process."""
     (os.killpg if group else os.kill)(process.pid, signal.SIGINT)
+
+
+def are_gone(processes: list[psutil.Process], timeout_s: float) -> bool:
+    """Wait until none of the processes runs; one that only its new parent has yet to collect does not."""
+    deadline = time.monotonic() + timeout_s
+    while any(map(_runs, processes)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def is_clean(text: str) -> bool:

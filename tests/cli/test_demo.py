@@ -2,11 +2,10 @@
 
 from importlib import resources
 
-import psutil
 import pytest
 
 from cope_lsp.cli.demo import PLACES, SAMPLE
-from tests.cli.conftest import TIMEOUT_S, Shell, descendants, interrupt, is_clean
+from tests.cli.conftest import TIMEOUT_S, Shell, are_gone, descendants, interrupt, is_clean
 
 INTERRUPTED = 130
 END_S = 10
@@ -71,8 +70,7 @@ def test_an_interrupt_ends_it_quickly_and_leaves_nothing(shell: Shell, seen: str
         _, errors = process.communicate(timeout=END_S)
         assert process.returncode == INTERRUPTED
         assert errors == ""
-    _, alive = psutil.wait_procs(running, timeout=END_S)
-    assert not alive
+    assert are_gone(running, END_S)
     assert not list(shell.temporary.iterdir())
 
 
@@ -83,5 +81,4 @@ def test_an_interrupt_while_the_model_works_leaves_no_engine(shell: Shell) -> No
         interrupt(process, group=True)
         output, errors = process.communicate(timeout=END_S)
         assert (process.returncode, output, errors) == (INTERRUPTED, "", "")
-    _, alive = psutil.wait_procs(running, timeout=END_S)
-    assert not alive
+    assert are_gone(running, END_S)

@@ -1,7 +1,6 @@
 """The command line as a whole: what is asked for, what is refused, and how it ends."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from cope_lsp.cli.main import COMMANDS
 from cope_lsp.version import __version__
-from tests.cli.conftest import TIMEOUT_S, Shell, is_clean
+from tests.cli.conftest import COPE_LSP, TIMEOUT_S, Shell, is_clean
 
 NAMES = [command.name for command in COMMANDS]
 
@@ -177,9 +176,8 @@ def test_a_folder_that_was_deleted_is_a_message_and_no_traceback(shell: Shell, t
     script = 'cd "$1" && rmdir "$1" && exec "$2" complete "$3" --line 0 --character 4'
     gone = tmp_path / "gone"
     gone.mkdir()
-    executable = shutil.which("cope-lsp", path=str(Path(sys.executable).parent)) or ""
     done = subprocess.run(
-        ["sh", "-c", script, "sh", gone, executable, tmp_path / "a.py"],
+        ["sh", "-c", script, "sh", gone, COPE_LSP, tmp_path / "a.py"],
         capture_output=True,
         env=shell.environment,
         text=True,
@@ -214,3 +212,23 @@ def test_a_reader_that_is_gone_is_no_reason_for_a_traceback(shell: Shell, argume
         process.stdout.close()
         assert is_clean(process.stderr.read())
         assert process.wait(TIMEOUT_S) in {0, 1}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["complete", "a.py", "--line", "0", "--character", "4"], ["doctor"], ["demo"]],
+    ids=" ".join,
+)
+def test_a_closed_standard_output_is_no_reason_for_a_traceback(shell: Shell, arguments: list[str]) -> None:
+    (shell.folder / "a.py").write_text("x = ")
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", COPE_LSP, *arguments],
+        stderr=subprocess.PIPE,
+        cwd=shell.folder,
+        env=shell.environment,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert is_clean(done.stderr)
