@@ -196,6 +196,8 @@ class EngineProcess:
             return await asyncio.wait_for(_read_message(process.stdout), LOAD_TIMEOUT_S)
         except TimeoutError as error:
             return error
+        except FrameError:
+            return None
 
     def _refusal(self, answer: Message | TimeoutError | None) -> CopeError:
         """Return the error for a worker that did not become ready."""

@@ -307,7 +307,10 @@ class Scheduler:
     def _release(self, draft: _Draft, job: _Job) -> None:
         draft.sampler.close()
         if draft.lane is job.lane:
-            return  # its prompt is still copied for waiting drafts, and remembered for the next request
+            # Its prompt is still copied for waiting drafts, which need the cells of its text.
+            if job.waiting and self._context.forget(draft.lane.sequence, len(job.prompt) - 1):
+                draft.lane.tokens = job.prompt[:-1]
+            return
         self._forget_lane(draft.lane)
         draft.lane.busy = False
         draft.lane.used = 0

@@ -2,6 +2,7 @@
 
 import queue
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from cope_lsp.engine.llama import LlamaContext, LlamaModel, start_backend
@@ -27,7 +28,8 @@ def serve(opening: Open, inbox: queue.SimpleQueue[Message], send: Callable[[Mess
     except ModelFileError as error:
         send(Refused(str(error)))
         return
-    send(Ready(WIRE_VERSION, model.info))
+    context_tokens = min(model.info.context_tokens, context.context_tokens)
+    send(Ready(WIRE_VERSION, replace(model.info, context_tokens=context_tokens)))
     scheduler = Scheduler(model, context, opening.settings.sequences, send)
     while True:
         while scheduler.idle or not inbox.empty():

@@ -90,9 +90,11 @@ async def test_a_dead_worker_is_replaced(engine: EngineProcess, how: signal.Sign
     await engine.start()
     assert engine.pid is not None
     dying = engine.pid
+    os.kill(dying, signal.SIGSTOP)  # so that it certainly dies before it answers
     slow = asyncio.create_task(draw(engine, generation(tokens=200, temperature=1.5, samples=4)))
     await asyncio.sleep(0.01)
     os.kill(dying, how)
+    os.kill(dying, signal.SIGCONT)
     assert len((await slow).samples) == 4
     assert engine.pid != dying
     assert (await draw(engine, generation())).samples
