@@ -29,8 +29,8 @@ Fallback = Literal["auto", "always", "never"]
 
 Reach = Literal["user", "tighten", "any"]
 """Who may set a setting besides the user's file, the environment and the command line. "user": nobody.
-"tighten": a project or an editor too, but only to a smaller value: a lower number, false, an earlier choice.
-"any": they may set any value."""
+"tighten": a project or an editor too, but only to a tighter value: a lower number, an earlier choice, and
+whatever of true and false the setting's `tightest` says. "any": they may set any value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,12 @@ class Setting:
     minimum: int | None = None
     maximum: int | None = None
     choices: tuple[str, ...] = ()
+    pattern: str = ""
+    """What a text must look like, as a regular expression for all of it."""
+    shape: str = ""
+    """The pattern in words, for the message to somebody who missed it."""
+    tightest: bool = False
+    """Which of false and true allows less."""
 
     @property
     def environment(self) -> str:
@@ -94,6 +100,51 @@ class Config:
         "Offer ghost text as ordinary completions: to editors without ghost text, always, or never.",
         reach="any",
         choices=("auto", "always", "never"),
+    )
+    offline: bool = _setting(
+        default=False,
+        key="offline",
+        text="Open no internet connection at all; hosted models are then never asked.",
+        reach="tighten",
+        tightest=True,
+    )
+    hosted_endpoint: str = _setting(
+        "https://api.anthropic.com",
+        "hosted.endpoint",
+        "Where plans are asked for: any server or gateway that speaks the Messages API.",
+        pattern=r"https?://[A-Za-z0-9.\-\[\]:]+(/[\w./~\-]*)?",
+        shape="a URL such as https://api.anthropic.com, without user, password or query",
+    )
+    hosted_model: str = _setting(
+        "claude-sonnet-5-5",
+        "hosted.model",
+        "The hosted model that writes plans.",
+        pattern=r"[\w.:/@\-]{1,200}",
+        shape="the name of a model",
+    )
+    hosted_effort: str = _setting(
+        "none",
+        "hosted.effort",
+        "How much thought the hosted model is asked for; none: the request does not say.",
+        choices=("none", "low", "medium", "high", "xhigh", "max"),
+    )
+    hosted_output_tokens_max: int = _setting(
+        200,
+        "hosted.output_tokens_max",
+        "Tokens that a hosted answer may have; they bound its price.",
+        reach="tighten",
+        minimum=1,
+        maximum=20_000,
+    )
+    hosted_timeout_s: int = _setting(
+        60, "hosted.timeout_s", "Seconds that a hosted call may take in all.", minimum=1, maximum=600
+    )
+    hosted_proxy: str = _setting(
+        "",
+        "hosted.proxy",
+        "An HTTP proxy for hosted calls; those of the environment are not used.",
+        pattern=r"(https?://[^\s@]+)?",
+        shape="a URL such as http://proxy.example:3128",
     )
     log_file: Path | None = _setting(None, "log.file", "Write a log to this file.")
     log_level: str = _setting(
@@ -190,8 +241,9 @@ class _Loading:
         for variable, text in environment.items():
             if variable in by_variable and text:
                 key = by_variable[variable]
-                is_path = "Path" in str(self._types[self._fields[key][0]])
-                self.take(key, text if is_path else _from_text(text), variable, trusted=True)
+                name, setting = self._fields[key]
+                is_text = setting.pattern or "Path" in str(self._types[name])
+                self.take(key, text if is_text else _from_text(text), variable, trusted=True)
 
     def take(self, key: str, value: object, origin: str, *, trusted: bool) -> None:
         if key not in self._fields:
@@ -221,12 +273,14 @@ def _refusal(setting: Setting, value: Any, current: Any) -> str:
     """Return why a project or an editor may not change `current` to `value`; "" when it may."""
     if setting.reach == "user":
         return "cannot be set by"
-    if setting.reach == "tighten" and _rank(setting, value) > _rank(setting, current):
+    if setting.reach == "tighten" and _looseness(setting, value) > _looseness(setting, current):
         return "cannot be loosened by"
     return ""
 
 
-def _rank(setting: Setting, value: Any) -> int:
+def _looseness(setting: Setting, value: Any) -> int:
+    if isinstance(value, bool):
+        return int(value is not setting.tightest)
     return setting.choices.index(value) if setting.choices else int(value)
 
 
@@ -238,7 +292,13 @@ def _parse(value: object, kind: str, setting: Setting) -> tuple[str, Any]:
         return ("", value) if isinstance(value, bool) else ("takes true or false", None)
     if "int" in kind:
         return _parse_int(value, setting)
+    if setting.pattern:
+        return ("", value) if _matches(value, setting.pattern) else (f"takes {setting.shape}", None)
     return ("", value) if value in setting.choices else (f"is one of {', '.join(setting.choices)}", None)
+
+
+def _matches(value: object, pattern: str) -> bool:
+    return isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
 def _parse_path(value: object) -> tuple[str, Any]:

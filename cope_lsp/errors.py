@@ -4,8 +4,51 @@ CopeError
 ├── FrameError              a peer sent bytes that are not a frame of ours
 ├── ModelFileError          the file cannot be loaded as a model
 ├── EngineUnavailableError  there is no engine that could answer now
-└── GenerationError         the engine is well but cannot serve this request
+├── GenerationError         the engine is well but cannot serve this request
+├── LedgerError             the ledger cannot be used now, so no hosted model is asked
+├── KeyStoreError           an API key cannot be stored or read
+└── HostedError             no answer of the hosted model
+    ├── HostedRefusedError  we did not send; nothing left the machine
+    └── HostedFailedError   the attempt was made and failed
 """
+
+from typing import Literal
+
+RefusalReason = Literal[
+    "offline",
+    "no-consent",
+    "no-key",
+    "over-budget",
+    "price-unknown",
+    "ledger-unavailable",
+    "secret",
+    "ignored-file",
+    "too-large",
+    "resting",
+    "unreserved",
+    "unrecorded",
+]
+"""Why a hosted model was not asked. "resting": it failed several times in a row and is left alone a while."""
+
+FailureReason = Literal[
+    "key-rejected",
+    "forbidden",
+    "payment",
+    "spend-cap",
+    "rate-limited",
+    "overloaded",
+    "not-found",
+    "too-large",
+    "bad-request",
+    "server-fault",
+    "unreachable",
+    "insecure",
+    "timed-out",
+    "cut-short",
+    "not-understood",
+    "redirected",
+]
+"""What became of an attempt: one class for each thing that a person would do about it."""
 
 
 class CopeError(Exception):
@@ -26,3 +69,31 @@ class EngineUnavailableError(CopeError):
 
 class GenerationError(CopeError):
     """A prompt does not fit, or llama.cpp failed on it; other requests are not touched."""
+
+
+class LedgerError(CopeError):
+    """The ledger is corrupt, newer than this program, read-only, or busy for too long; local work goes on."""
+
+
+class KeyStoreError(CopeError):
+    """An API key cannot be stored or read; the message says where it was tried."""
+
+
+class HostedError(CopeError):
+    """The hosted model gave no answer."""
+
+
+class HostedRefusedError(HostedError):
+    """Nothing was sent, for a reason of our own."""
+
+    def __init__(self, reason: RefusalReason, message: str) -> None:
+        super().__init__(message)
+        self.reason: RefusalReason = reason
+
+
+class HostedFailedError(HostedError):
+    """A request was sent, or tried, and brought no complete answer."""
+
+    def __init__(self, reason: FailureReason, message: str) -> None:
+        super().__init__(message)
+        self.reason: FailureReason = reason

@@ -86,10 +86,17 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("engine.restarts_max", "0", "0", 0),
     ("completion.enabled", "false", "false", False),
     ("completion.fallback", '"never"', "never", "never"),
+    ("offline", "true", "true", True),
+    ("hosted.endpoint", '"http://127.0.0.1:8080"', "http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+    ("hosted.model", '"some/model-1:free"', "some/model-1:free", "some/model-1:free"),
+    ("hosted.effort", '"low"', "low", "low"),
+    ("hosted.output_tokens_max", "100", "100", 100),
+    ("hosted.timeout_s", "30", "30", 30),
+    ("hosted.proxy", '"http://proxy:3128"', "http://proxy:3128", "http://proxy:3128"),
     ("log.file", '"/tmp/cope.log"', "/tmp/cope.log", Path("/tmp/cope.log")),
     ("log.level", '"debug"', "debug", "debug"),
 ]
-A_PROJECTS = {"completion.enabled", "completion.fallback"}
+A_PROJECTS = {"completion.enabled", "completion.fallback", "hosted.output_tokens_max", "offline"}
 FIELDS = {setting.key: (name, setting) for name, setting, _ in settings()}
 
 
@@ -105,8 +112,9 @@ def test_every_setting_is_in_the_table() -> None:
 def test_the_users_file_sets_everything(
     files: Files, key: str, text: str, _variable: str, value: object
 ) -> None:
-    table, name = key.split(".")
-    loaded = files.load(user=f"# mine\n\n[{table}]\n{name} = {text}\n")
+    table, _, name = key.rpartition(".")
+    header = f"[{table}]" if table else ""
+    loaded = files.load(user=f"# mine\n\n{header}\n{name} = {text}\n")
     assert value_of(loaded, key) == value
     assert loaded.origins == {key: f"{files.user}:4"}
     assert not loaded.problems

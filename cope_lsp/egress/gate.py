@@ -1,0 +1,191 @@
+"""The one gate for outgoing bytes: no request leaves this machine but through a client made here.
+
+A client is good for one request to one endpoint under one reservation. The switch, the consent and the final
+bytes are looked at when the request is about to be sent, whatever was checked before.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from cope_lsp.egress import offline
+from cope_lsp.egress.audit import Audit
+from cope_lsp.egress.consent import ConsentStore
+from cope_lsp.egress.endpoint import endpoint_of
+from cope_lsp.egress.redact import secrets_in
+from cope_lsp.errors import HostedRefusedError
+from cope_lsp.version import __version__
+
+_HEADERS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "anthropic-version",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "x-api-key",
+    }
+)
+"""All that a request says besides its body. The SDK would add the machine's system, Python and versions, and
+whatever ANTHROPIC_CUSTOM_HEADERS holds."""
+
+REQUEST_BYTES_MAX = 1_000_000
+ANSWER_BYTES_MAX = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is to leave: under which reservation, for which project, where to, what for."""
+
+    reservation: str
+    workspace: Path
+    endpoint: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Deadlines of one request in seconds: to connect, and between two pieces of the answer."""
+
+    connect_s: float = 5.0
+    read_s: float = 30.0
+
+
+class Gate:
+    """Lets a request out, or refuses it with the reason and the next step."""
+
+    def __init__(self, consent: ConsentStore, audit: Audit, *, proxy: str = "") -> None:
+        self.consent = consent
+        self.audit = audit
+        self._proxy = proxy
+
+    def check(self, workspace: Path, endpoint: str) -> None:
+        """Return if something of `workspace` may be sent to `endpoint` now.
+
+        Raises:
+            HostedRefusedError: offline is on, or the user has not agreed.
+        """
+        if offline.is_on():
+            msg = "offline is on; switch it off in the settings (offline = false) to ask a hosted model"
+            raise HostedRefusedError("offline", msg)
+        if self.consent.answer(workspace, endpoint) != "allowed":
+            step = f"cope-lsp consent allow --workspace {workspace} --endpoint {endpoint}"
+            msg = f"nothing of {workspace} may be sent to {endpoint} yet; to allow it: {step}"
+            raise HostedRefusedError("no-consent", msg)
+
+    def client(self, parcel: Parcel, waits: Waits, *, literals: Iterable[str] = ()) -> httpx2.AsyncClient:
+        """Return a client for one request. It follows no redirect and reads nothing of the environment.
+
+        Args:
+            parcel: what the request is for.
+            waits: its deadlines.
+            literals: secrets known by value, such as the API key, that must not be in the body.
+        """
+        inner = httpx2.AsyncHTTPTransport(trust_env=False, retries=0, proxy=self._proxy or None)
+        return httpx2.AsyncClient(
+            transport=_OneRequest(inner, self, parcel, tuple(literals)),
+            timeout=httpx2.Timeout(waits.read_s, connect=waits.connect_s),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+
+class _OneRequest(httpx2.AsyncBaseTransport):
+    """Sends one request, after a last look at it."""
+
+    def __init__(
+        self, inner: httpx2.AsyncBaseTransport, gate: Gate, parcel: Parcel, literals: tuple[str, ...]
+    ) -> None:
+        self._inner = inner
+        self._gate = gate
+        self._parcel = parcel
+        self._literals = literals
+        self._used = False
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self._look(request)
+        body = await request.aread()
+        await asyncio.to_thread(self._look_inside, body)
+        self._used = True
+        for name in set(request.headers) - _HEADERS:
+            del request.headers[name]
+        request.headers["user-agent"] = f"cope-lsp/{__version__}"
+        response = await self._inner.handle_async_request(request)
+        response.stream = _Bounded(response.stream)
+        return response
+
+    def _look(self, request: httpx2.Request) -> None:
+        parcel = self._parcel
+        if self._used:
+            raise HostedRefusedError("unreserved", "a second request under one reservation was stopped")
+        if endpoint_of(str(request.url)) != parcel.endpoint:
+            msg = f"a request for {parcel.endpoint} was about to go to {request.url.host}"
+            raise HostedRefusedError("no-consent", msg)
+        self._gate.check(parcel.workspace, parcel.endpoint)
+
+    def _look_inside(self, body: bytes) -> None:
+        if len(body) > REQUEST_BYTES_MAX:
+            msg = f"the request has {len(body)} bytes; {REQUEST_BYTES_MAX} are the most that is sent"
+            raise HostedRefusedError("too-large", msg)
+        kinds = {kind for text in _texts(body) for kind in secrets_in(text, literals=self._literals)}
+        if kinds:
+            shown = ", ".join(sorted(kinds))
+            msg = f"the request still holds what looks like a secret ({shown}); it was not sent"
+            raise HostedRefusedError("secret", msg)
+        parcel = self._parcel
+        try:
+            self._gate.audit.record(
+                parcel.reservation, parcel.endpoint, str(parcel.workspace), parcel.purpose, body
+            )
+        except OSError as error:
+            msg = f"the record of what is sent cannot be written ({error.strerror}); so nothing is sent"
+            raise HostedRefusedError("unrecorded", msg) from error
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """The bytes of an answer, up to a limit: a server that never ends must not fill the memory."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        received = 0
+        async for piece in self._stream:
+            received += len(piece)
+            if received > ANSWER_BYTES_MAX:
+                msg = f"the answer is longer than {ANSWER_BYTES_MAX} bytes"
+                raise httpx2.RemoteProtocolError(msg)
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def _texts(body: bytes) -> Iterator[str]:
+    """Yield every text in a JSON body as the receiver will read it; of anything else, the bytes."""
+    try:
+        yield from _leaves(json.loads(body))
+    except ValueError:
+        yield body.decode("utf-8", "replace")
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)

@@ -1,0 +1,143 @@
+"""Nothing passes the gate without consent, online, once, and without a secret in it."""
+
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cope_lsp.egress import offline
+from cope_lsp.egress.audit import Audit
+from cope_lsp.egress.consent import ConsentStore
+from cope_lsp.egress.endpoint import endpoint_of
+from cope_lsp.egress.gate import Gate, Parcel, Waits
+from cope_lsp.egress.redact import redact, secrets_in
+from cope_lsp.errors import HostedRefusedError
+
+
+class Sink:
+    """A real server that counts what reaches it."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.headers: list[dict[str, str]] = []
+        sink = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                sink.headers.append({name.lower(): value for name, value in self.headers.items()})
+                sink.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+                self.send_response(200)
+                self.send_header("content-length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def sink() -> Any:
+    made = Sink()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(ConsentStore(tmp_path / "consent"), Audit(tmp_path / "sent"))
+
+
+async def send(gate: Gate, sink: Sink, workspace: Path, body: object, *, times: int = 1, **more: Any) -> None:
+    parcel = Parcel("r1", workspace, sink.url, "plan")
+    async with gate.client(parcel, Waits(), **more) as client:
+        for _ in range(times):
+            await client.post(sink.url + "/v1/messages", json=body, headers={"x-spy": "1"})
+
+
+async def test_without_consent_no_byte_leaves(gate: Gate, sink: Sink, tmp_path: Path) -> None:
+    with pytest.raises(HostedRefusedError) as refused:
+        await send(gate, sink, tmp_path, {"text": "hello"})
+    assert refused.value.reason == "no-consent"
+    assert not sink.bodies
+
+
+async def test_with_consent_one_request_leaves_and_is_recorded(
+    gate: Gate, sink: Sink, tmp_path: Path
+) -> None:
+    gate.consent.record(tmp_path, sink.url, "allowed")
+    with pytest.raises(HostedRefusedError) as refused:
+        await send(gate, sink, tmp_path, {"text": "hello"}, times=2)
+    assert refused.value.reason == "unreserved"
+    assert [json.loads(body) for body in sink.bodies] == [{"text": "hello"}]
+    assert "x-spy" not in sink.headers[0]
+    (sent,) = gate.audit.entries()
+    assert sent.bytes == len(sink.bodies[0])
+    assert gate.audit.text_of("r1") == sink.bodies[0].decode()
+
+
+async def test_consent_for_one_project_is_none_for_another(gate: Gate, sink: Sink, tmp_path: Path) -> None:
+    gate.consent.record(tmp_path / "mine", sink.url, "allowed")
+    with pytest.raises(HostedRefusedError):
+        await send(gate, sink, tmp_path / "other", {"text": "hello"})
+    assert gate.consent.forget(tmp_path / "mine", sink.url)
+    assert gate.consent.answer(tmp_path / "mine", sink.url) is None
+    assert not sink.bodies
+
+
+async def test_a_secret_in_the_final_bytes_stops_them(gate: Gate, sink: Sink, tmp_path: Path) -> None:
+    gate.consent.record(tmp_path, sink.url, "allowed")
+    key = "no-known-shape-" + "7"
+    with pytest.raises(HostedRefusedError) as refused:
+        await send(gate, sink, tmp_path, {"messages": [{"content": f"it is {key}"}]}, literals=[key])
+    assert refused.value.reason == "secret"
+    assert not sink.bodies
+
+
+async def test_offline_stops_everything(gate: Gate, sink: Sink, tmp_path: Path) -> None:
+    gate.consent.record(tmp_path, sink.url, "allowed")
+    offline.switch(on=True)
+    try:
+        with pytest.raises(HostedRefusedError) as refused:
+            await send(gate, sink, tmp_path, {"text": "hello"})
+        with pytest.raises(PermissionError):
+            socket.socket(socket.AF_INET)
+        with pytest.raises(PermissionError):
+            socket.getaddrinfo("localhost", 80)
+        first, second = socket.socketpair()
+        first.close()
+        second.close()
+    finally:
+        offline.switch(on=False)
+    assert refused.value.reason == "offline"
+    assert not sink.bodies
+
+
+def test_what_redaction_leaves_passes_the_second_look() -> None:
+    password = "".join(["hu", "nter", "Zx81", "qQ"])
+    seen = redact(f'url = "postgres://bob:{password}@db.example/app"\n')
+    assert password not in seen.text
+    assert seen.found
+    assert not secrets_in(seen.text)
+    assert redact("token = tokens[i]\n").text == "token = tokens[i]\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("https://API.anthropic.com/v1/messages", "https://api.anthropic.com"),
+        ("https://api.anthropic.com:443", "https://api.anthropic.com"),
+        ("http://127.0.0.1:8080/x", "http://127.0.0.1:8080"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_an_endpoint_is_an_origin(url: str, endpoint: str) -> None:
+    assert endpoint_of(url) == endpoint
