@@ -14,7 +14,7 @@ Kind = Literal["reserve", "settle", "void", "limit", "reopen", "clock"]
 reopen: the user accepts an overrun. clock: the ledger's time is brought back to the machine's."""
 
 Basis = Literal["usage", "reserve", "cancelled"]
-"""What a settlement rests on: the server's usage, the reservation, or the most that a cancelled call can cost."""
+"""What a settlement rests on: the server's usage, the reservation, or what a cancelled call costs at most."""
 
 Which = Literal["call", "day", "month", "model-day", "model-month", "closed"]
 State = Literal["open", "warning", "closed"]
@@ -190,7 +190,7 @@ class Summary:
     calls: int
     """Reservations ever made."""
     ahead_ms: int
-    """How far the ledger's time is ahead of the machine's clock, which once was ahead itself; 0: not at all."""
+    """How far the ledger's time is ahead of the machine's clock, which once was so itself; 0: not at all."""
 
 
 def usd(amount_nusd: int) -> str:

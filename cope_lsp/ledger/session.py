@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,8 @@ COLUMNS = (
     "number, id, kind, at_ms, coalesce(subject, ''), amount_nusd, overrun, "
     "endpoint, model, workspace, purpose, detail"
 )
+
+_FIELDS = tuple(entry.name for entry in fields(Entry))
 
 _SPENT = """
     SELECT coalesce(sum(coalesce(e.amount_nusd, r.amount_nusd)), 0)
@@ -162,10 +164,11 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     Raises:
         LedgerError: the row cannot be one that we wrote.
     """
-    *values, detail = row
+    values = dict(zip(_FIELDS, row, strict=True))
     try:
-        values[6] = bool(values[6])  # SQLite has no truth values
-        return Entry(*values, json.loads(detail))
+        # SQLite has neither truth values nor objects.
+        values |= {"overrun": bool(values["overrun"]), "detail": json.loads(values["detail"])}
+        return Entry(**values)
     except (ValueError, TypeError, RecursionError) as error:
         raise faults.damaged(f"entry {row[1]}: {error}") from error
 

@@ -226,7 +226,7 @@ def test_importing_reads_no_rules() -> None:
 
 def test_every_rule_compiles_and_every_replaced_rule_exists() -> None:
     for rule in rulebook.rules():
-        assert rule.expression
+        assert rule.expression.pattern
         assert rule.keywords
         assert all(keyword == keyword.lower() for keyword in rule.keywords)
     folder = resources.files("cope_lsp.egress") / "rules"
