@@ -7,6 +7,7 @@ the text still parses. What counts as a value is in `rules/` and `likeness.py`.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from cope_lsp.egress import rulebook
 from cope_lsp.egress.likeness import MARK, made_up
@@ -17,10 +18,13 @@ LITERAL_CHARACTERS_MIN = 8
 
 KEY_BLOCK_MAX = 40_000
 
+KNOWN_KEY = "known-key"
+PRIVATE_KEY = "private-key"
+EVERYTHING = "everything"
+
 Span = tuple[int, int]
 Found = tuple[int, int, str]
 
-_MARKER = re.compile(r"\[redacted:[a-z0-9-]{1,60}\]")
 _UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
@@ -48,7 +52,7 @@ def redact(text: str, *, literals: Iterable[str] = ()) -> Redacted:
         kinds += [kind for _, _, kind in found]
         text = _replaced(text, found)
     # Only a text made for it gets here: what one pass leaves behind, the next takes.
-    return Redacted("[redacted:everything]", tuple(kinds))
+    return Redacted(f"[redacted:{EVERYTHING}]", tuple(kinds))
 
 
 def secrets_in(text: str, *, literals: Iterable[str] = ()) -> tuple[str, ...]:
@@ -66,16 +70,25 @@ def _replaced(text: str, found: list[Found]) -> str:
 
 def _search(text: str, literals: tuple[str, ...]) -> list[Found]:
     """Return what is to be replaced: in order, none overlapping."""
-    hidden = _MARKER.sub(lambda marker: MARK * len(marker[0]), text)
+    hidden = _marker().sub(lambda marker: MARK * len(marker[0]), text.replace(MARK, "\1"))
     low = _lower(hidden)
     ranked: list[tuple[int, int, int, str]] = []
     for start, end, kind in (*_literals(hidden, literals), *_private_keys(hidden, low)):
         ranked.append((start, end, -1, kind))
     hits = _Hits(low)
     for rank, rule in enumerate(rulebook.rules()):
+        reach = 0  # a run is followed to its end once, however many finds there are in it
         for start, end in rule.spans(hidden, hits):
-            ranked.append((start, rulebook.run_end(hidden, end), rank, rule.kind))
+            reach = reach if end < reach else rulebook.run_end(hidden, end)
+            ranked.append((start, reach, rank, rule.kind))
     return list(_merged(sorted(ranked)))
+
+
+@cache
+def _marker() -> re.Pattern[str]:
+    """Return what finds the markers of `redact`, and nothing that merely looks like one."""
+    kinds = {rule.kind for rule in rulebook.rules()} | {KNOWN_KEY, PRIVATE_KEY, EVERYTHING}
+    return re.compile(rf"\[redacted:(?:{'|'.join(map(re.escape, sorted(kinds)))})\]")
 
 
 class _Hits(dict[str, list[int]]):
@@ -120,7 +133,7 @@ def _literals(text: str, literals: tuple[str, ...]) -> Iterator[Found]:
     for literal in literals:
         if len(literal) >= LITERAL_CHARACTERS_MIN:
             for start in _places(text, literal):
-                yield start, start + len(literal), "known-key"
+                yield start, start + len(literal), KNOWN_KEY
 
 
 _KEY_MARK = re.compile(r"-----(begin|end)[ a-z0-9_-]{0,60}private key(?: block)?-----")
@@ -141,7 +154,7 @@ def _private_keys(text: str, low: str) -> Iterator[Found]:
     for mark in _KEY_MARK.finditer(low):
         runs = _after(text, mark.end()) if mark[1] == "begin" else _before(text, mark.start())
         for start, end in runs:
-            yield start, end, "private-key"
+            yield start, end, PRIVATE_KEY
 
 
 def _after(text: str, start: int) -> list[Span]:

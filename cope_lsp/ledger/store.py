@@ -143,8 +143,9 @@ class Store:
             self._drop()  # Somebody has replaced the folder or the lock: the others meet at the new one.
 
     def _open_lock(self) -> sqlite3.Connection:
-        if not self.folder.is_dir():
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for missing in reversed([path for path in (self.folder, *self.folder.parents) if not path.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+            journal.sync_folder(missing.parent)
         if self.folder.stat().st_mode & 0o777 != 0o700:
             self.folder.chmod(0o700)
         _create_private(self._lock_path)

@@ -37,7 +37,9 @@ def test_made_up_secrets_are_found(kind: str, scale: Callable[[int, int], int]) 
             missed.append(text)
         else:
             assert redacted.found
-            assert all(secret[i : i + 12] not in redacted.text for i in range(len(secret) - 11)), redacted.text
+            assert all(secret[i : i + 12] not in redacted.text for i in range(len(secret) - 11)), (
+                redacted.text
+            )
         assert secrets_in(redacted.text) == ()
     allowed = 0.02 if kind in PROVIDERS else 0.10
     assert len(missed) <= allowed * count, missed
@@ -102,7 +104,11 @@ def test_private_keys_are_found_line_by_line_also_in_part() -> None:
 
 def test_a_name_of_a_key_block_without_a_key_is_not_a_secret() -> None:
     mark = "-----BEGIN PRIVATE" + " KEY-----"
-    for text in (f'if text.startswith("{mark}"):\n    parse_the_private_key(text, password)\n', mark, f"{mark}\n...\n"):
+    for text in (
+        f'if text.startswith("{mark}"):\n    parse_the_private_key(text, password)\n',
+        mark,
+        f"{mark}\n...\n",
+    ):
         assert redact(text).text == text
 
 
@@ -136,7 +142,9 @@ def mixed(rng: random.Random) -> str:
     for _ in range(rng.randint(2, 12)):
         text, secret = rng.choice(list(MAKERS.values()))(rng)
         rubbish = "".join(rng.choices("\0\"'`\\ \n=:;,-_./@{}[]()<>aB1%$#é\u2028İK", k=rng.randint(0, 12)))
-        pieces.append(rng.choice([text, secret, rubbish, rng.choice(KEPT), "[redacted:x]", "password=", text[:-5]]))
+        pieces.append(
+            rng.choice([text, secret, rubbish, rng.choice(KEPT), "[redacted:x]", "password=", text[:-5]])
+        )
     return rng.choice(["", "\n", " ", ";", "'"]).join(pieces)
 
 
@@ -164,7 +172,7 @@ NEAR_MISSES = st.lists(
 
 
 @given(st.text() | NEAR_MISSES)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_the_second_look_finds_nothing_in_any_text(text: str) -> None:
     check_that_the_second_look_finds_nothing(text)
 
@@ -172,7 +180,7 @@ def test_the_second_look_finds_nothing_in_any_text(text: str) -> None:
 HOSTILE = {
     "one line": '"api_key = \'" + "a" * 50_000',
     "one random line": '"".join(random.choices("abcXYZ0189+/", k=50_000))',
-    "one value": '"password = \'" + "".join(random.choices("abcXYZ0189", k=1_000_000))',
+    "one value of a megabyte": '"password = \'" + "".join(random.choices("abcXYZ0189", k=1_000_000))',
     "keywords": '("token" + " " * 20) * 40_000',
     "all keywords": '" ".join(k for r in rules() for k in r.keywords) * 60',
     "all keywords assigned": '" = ".join(k for r in rules() for k in r.keywords) * 60',
@@ -207,10 +215,10 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("expression", HOSTILE.values(), ids=HOSTILE)
-def test_no_text_makes_it_hang(expression: str) -> None:
+def test_no_text_makes_it_hang(expression: str, scale: Callable[[int, int], int]) -> None:
     program = (
         "import random; from cope_lsp.egress.rulebook import rules; from cope_lsp.egress.redact import *\n"
-        f"text = redact({expression}).text; assert secrets_in(text) == ()"
+        f"text = redact(({expression})[:{scale(100_000, 1_000_000)}]).text; assert secrets_in(text) == ()"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", program]

@@ -1,0 +1,182 @@
+"""What hosted models cost: one dated table, which the user may override, in exact integers.
+
+Rates are nano-USD per million tokens. An unknown, broken or stale price is a `PriceGap`, never a guess.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_config_path
+
+AGE_DAYS_MAX = 180
+NUSD_PER_USD = 10**9
+_RATES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
+
+
+class UsageError(ValueError):
+    """A usage object that cannot be priced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Nano-USD per million tokens."""
+
+    input: int
+    output: int
+    cache_write_5m: int
+    cache_write_1h: int
+    cache_read: int
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one model at one endpoint costs; `above` holds from `over` prompt tokens on."""
+
+    endpoint: str
+    model: str
+    as_of: date
+    source: str
+    rates: Rates
+    above: Rates | None = None
+    over: int = 0
+
+    def bound_nusd(self, input_tokens_max: int, output_tokens_max: int) -> int:
+        """Return the most that a call can cost: every input token at the dearest kind, in the dearest tier."""
+        tiers = [self.rates] + ([self.above] if self.above and input_tokens_max > self.over else [])
+        dearest = max(max(asdict(t)[n] for n in _RATES if n != "output") for t in tiers)
+        output = max(tier.output for tier in tiers)
+        return _rounded_up(input_tokens_max * dearest + output_tokens_max * output)
+
+    def cost_nusd(self, usage: Mapping[str, Any]) -> int:
+        """Return what a `usage` object of the Messages API comes to.
+
+        Raises:
+            UsageError: a count is missing or no count, or it names a service that this table has no price for.
+        """
+        if usage.get("service_tier") not in {None, "standard"} or usage.get("speed") not in {
+            None,
+            "standard",
+        }:
+            msg = "a service tier or speed without a price"
+            raise UsageError(msg)
+        if any(dict(usage.get("server_tool_use") or {}).values()):
+            msg = "server tools have no price"
+            raise UsageError(msg)
+        fresh, output = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+        written, read = (
+            _optional(usage, "cache_creation_input_tokens"),
+            _optional(usage, "cache_read_input_tokens"),
+        )
+        hour = min(_optional(dict(usage.get("cache_creation") or {}), "ephemeral_1h_input_tokens"), written)
+        rates = self.above if self.above and fresh + written + read > self.over else self.rates
+        return _rounded_up(
+            fresh * rates.input
+            + output * rates.output
+            + (written - hour) * rates.cache_write_5m
+            + hour * rates.cache_write_1h
+            + read * rates.cache_read
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the price as the ledger keeps it beside a reservation."""
+        return asdict(self) | {"as_of": self.as_of.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class PriceGap:
+    """Why there is no price to count with, and what to do about it."""
+
+    reason: str
+    next_step: str
+
+
+class PriceTable:
+    """The shipped prices, and the user's before them."""
+
+    def __init__(self, prices: tuple[Price, ...], problem: str = "") -> None:
+        self._prices = prices
+        self._problem = problem
+
+    @classmethod
+    def load(cls, user_file: Path | None = None) -> "PriceTable":
+        """Read both tables; a broken file of the user's makes every price unknown, and says why."""
+        path = user_file or user_config_path("cope-lsp", appauthor=False) / "prices.toml"
+        shipped = (resources.files("cope_lsp.ledger") / "prices.toml").read_text("utf-8")
+        try:
+            own = _parsed(path.read_text("utf-8")) if path.exists() else ()
+        except (OSError, ValueError, KeyError, TypeError, InvalidOperation) as error:
+            return cls((), f"{path} cannot be used: {error}")
+        return cls((*own, *_parsed(shipped)))
+
+    def find(self, endpoint: str, model: str, today: date) -> Price | PriceGap:
+        """Return the price of a model; the user's own first, a model's own before "*"."""
+        if self._problem:
+            return PriceGap(self._problem, "mend or remove that file")
+        for name in (model, "*"):
+            for price in self._prices:
+                if (price.endpoint, price.model) == (endpoint, name):
+                    return _if_fresh(price, today)
+        step = "add it to prices.toml in the directory of your settings"
+        return PriceGap(f"the price of {model} at {endpoint} is not known", step)
+
+
+def _if_fresh(price: Price, today: date) -> Price | PriceGap:
+    if (today - price.as_of).days <= AGE_DAYS_MAX:
+        return price
+    fact = f"the price of {price.model} is of {price.as_of}, more than {AGE_DAYS_MAX} days old"
+    return PriceGap(fact, "look it up, and put it into prices.toml in the directory of your settings")
+
+
+def _parsed(text: str) -> tuple[Price, ...]:
+    return tuple(_price(entry) for entry in tomllib.loads(text).get("price", []))
+
+
+def _price(entry: Mapping[str, Any]) -> Price:
+    above = entry.get("above")
+    as_of = entry["as_of"]
+    if not isinstance(as_of, date):
+        msg = "as_of takes a date such as 2026-11-23"
+        raise TypeError(msg)
+    return Price(
+        endpoint=str(entry["endpoint"]),
+        model=str(entry["model"]),
+        as_of=as_of,
+        source=str(entry.get("source", "the user")),
+        rates=_rates(entry),
+        above=_rates(above) if above else None,
+        over=int(above["prompt_tokens_over"]) if above else 0,
+    )
+
+
+def _rates(entry: Mapping[str, Any]) -> Rates:
+    return Rates(*(_nusd(entry[name]) for name in _RATES))
+
+
+def _nusd(text: object) -> int:
+    amount = Decimal(str(text)) * NUSD_PER_USD
+    if not amount.is_finite() or amount < 0 or amount != int(amount):
+        msg = f"{text} is no amount of USD with at most nine decimals"
+        raise ValueError(msg)
+    return int(amount)
+
+
+def _rounded_up(per_million: int) -> int:
+    return -(-per_million // 1_000_000)
+
+
+def _count(usage: Mapping[str, Any], name: str) -> int:
+    value = usage.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        msg = f"{name} is {value!r}"
+        raise UsageError(msg)
+    return value
+
+
+def _optional(usage: Mapping[str, Any], name: str) -> int:
+    return 0 if usage.get(name) is None else _count(usage, name)

@@ -1,0 +1,219 @@
+"""The real SDK against a real server on loopback: every POST has its reservation."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cope_lsp.config import Config
+from cope_lsp.egress.audit import Audit
+from cope_lsp.egress.consent import ConsentStore
+from cope_lsp.egress.gate import Gate
+from cope_lsp.egress.redact import redact
+from cope_lsp.errors import HostedFailedError, HostedRefusedError
+from cope_lsp.ledger.ledger import Ledger
+from cope_lsp.ledger.prices import PriceTable
+from cope_lsp.ledger.teller import Teller
+from cope_lsp.models.claude import Claude, Question
+
+USAGE = {"input_tokens": 100, "output_tokens": 1}
+COST_NUSD = 100 * 2_000 + 20 * 10_000
+STATUSES = {
+    400: "bad-request",
+    401: "key-rejected",
+    402: "payment",
+    403: "forbidden",
+    404: "not-found",
+    413: "too-large",
+    429: "rate-limited",
+    500: "server-fault",
+    504: "timed-out",
+    529: "overloaded",
+    307: "redirected",
+}
+UNCHARGED = {400, 401, 402, 403, 404, 413, 429}
+
+
+def events(mode: str) -> Iterator[dict[str, Any] | str]:
+    message = {
+        "id": "m1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "usage": USAGE,
+    }
+    yield {"type": "message_start", "message": message | {"stop_reason": None, "stop_sequence": None}}
+    yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Sort first."}}
+    if mode == "error event":
+        yield {"type": "error", "error": {"type": "overloaded_error", "message": "x"}}
+    if mode == "broken json":
+        yield "{not json"
+    if mode == "clean early end":
+        return
+    yield {"type": "content_block_stop", "index": 0}
+    usage = None if mode == "null usage" else {"output_tokens": 20}
+    yield {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+        "usage": usage,
+    }
+    yield {"type": "message_stop"}
+
+
+class Provider:
+    """A server of the Messages API that fails on demand and counts its POSTs."""
+
+    def __init__(self) -> None:
+        self.mode, self.status, self.posts = "well", 200, 0
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                provider.posts += 1
+                self.rfile.read(int(self.headers["content-length"]))
+                body, kind = provider.answer()
+                self.send_response(provider.status)
+                self.send_header("content-type", kind)
+                self.send_header("content-length", str(len(body)))
+                self.send_header("location", f"{provider.url}/elsewhere")
+                self.send_header("retry-after", "3600")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self) -> tuple[bytes, str]:
+        if self.status != 200:
+            return json.dumps(
+                {"type": "error", "error": {"type": "x", "message": "y"}}
+            ).encode(), "application/json"
+        if self.mode == "html":
+            return b"<html>sign in</html>", "text/html"
+        texts = (e if isinstance(e, str) else json.dumps(e) for e in events(self.mode))
+        names = [e["type"] if isinstance(e, dict) else "content_block_delta" for e in events(self.mode)]
+        stream = "".join(f"event: {name}\ndata: {text}\n\n" for name, text in zip(names, texts, strict=True))
+        return stream.encode(), "text/event-stream"
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    made = Provider()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+class Setting:
+    """A hosted model with everything real around it, at Sonnet's prices."""
+
+    def __init__(self, folder: Path, provider: Provider) -> None:
+        prices = folder / "prices.toml"
+        rates = 'input="2"\noutput="10"\ncache_write_5m="2.5"\ncache_write_1h="4"\ncache_read="0.1"\n'
+        prices.write_text(f'[[price]]\nendpoint="{provider.url}"\nmodel="*"\nas_of=2999-01-01\n{rates}')
+        self.workspace = folder
+        self.ledger = Ledger(folder / "ledger")
+        self.gate = Gate(ConsentStore(folder / "consent"), Audit(folder / "sent"))
+        self.gate.consent.record(folder, provider.url, "allowed")
+        config = Config(hosted_endpoint=provider.url, hosted_timeout_s=10)
+        self.teller = Teller(self.ledger)
+        environment = {"COPE_LSP_API_KEY": "key-for-the-test"}
+        self.claude = Claude(
+            config, self.gate, self.teller, prices=PriceTable.load(prices), environment=environment
+        )
+
+    def question(self) -> Question:
+        return Question("Answer in a sentence.", redact("def f(): ..."), self.workspace, "plan")
+
+    async def spent(self) -> int:
+        return (await self.teller.summary()).day.spent_nusd
+
+    async def calls(self) -> int:
+        return (await self.teller.summary()).calls
+
+
+@pytest.fixture
+async def setting(tmp_path: Path, provider: Provider) -> Any:
+    made = Setting(tmp_path, provider)
+    yield made
+    await made.claude.close()
+    await made.teller.close()
+
+
+async def test_a_plan_is_asked_and_charged_by_its_usage(setting: Setting, provider: Provider) -> None:
+    answer = await setting.claude.ask(setting.question())
+    assert answer.text == "Sort first."
+    assert answer.cost_nusd == COST_NUSD == await setting.spent()
+    assert 0 < answer.cost_nusd < answer.bound_nusd
+    assert provider.posts == await setting.calls() == 1
+
+
+@pytest.mark.parametrize("status", STATUSES)
+async def test_a_status_has_its_reason_one_post_and_the_right_charge(
+    setting: Setting, provider: Provider, status: int
+) -> None:
+    provider.status = status
+    with pytest.raises(HostedFailedError) as failed:
+        await setting.claude.ask(setting.question())
+    assert failed.value.reason == STATUSES[status]
+    assert provider.posts == await setting.calls() == 1
+    assert (await setting.spent() == 0) == (status in UNCHARGED)
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        ("error event", "overloaded"),
+        ("broken json", "not-understood"),
+        ("clean early end", "cut-short"),
+        ("html", "not-understood"),
+    ],
+)
+async def test_an_answer_that_is_not_complete_counts_in_full(
+    setting: Setting, provider: Provider, mode: str, reason: str
+) -> None:
+    provider.mode = mode
+    with pytest.raises(HostedFailedError) as failed:
+        await setting.claude.ask(setting.question())
+    assert failed.value.reason == reason
+    assert provider.posts == await setting.calls() == 1
+    assert await setting.spent() == setting.claude.quote(setting.question()).bound_nusd
+
+
+async def test_an_answer_without_usage_is_charged_at_its_reservation(
+    setting: Setting, provider: Provider
+) -> None:
+    provider.mode = "null usage"
+    answer = await setting.claude.ask(setting.question())
+    assert answer.cost_nusd == answer.bound_nusd == await setting.spent()
+
+
+async def test_three_failures_in_a_row_let_the_service_rest(setting: Setting, provider: Provider) -> None:
+    provider.status = 500
+    for _ in range(3):
+        with pytest.raises(HostedFailedError):
+            await setting.claude.ask(setting.question())
+    with pytest.raises(HostedRefusedError) as refused:
+        await setting.claude.ask(setting.question())
+    assert refused.value.reason == "resting"
+    assert provider.posts == 3
+
+
+async def test_nothing_is_sent_when_the_budget_is_spent(setting: Setting, provider: Provider) -> None:
+    from cope_lsp.ledger.entries import Limits  # noqa: PLC0415
+
+    await setting.teller._do(lambda: setting.ledger.set_limits(Limits(day_nusd=1)))
+    with pytest.raises(HostedRefusedError) as refused:
+        await setting.claude.ask(setting.question())
+    assert refused.value.reason == "over-budget"
+    assert provider.posts == 0
