@@ -19,7 +19,7 @@ class Key:
 async def find_key(endpoint: str, environment: Mapping[str, str]) -> Key | None:
     """Return the key for `endpoint`, or None.
 
-    `COPE_LSP_API_KEY` is for the endpoint that the user configured, `ANTHROPIC_API_KEY` for Anthropic's alone.
+    `COPE_LSP_API_KEY` is for the configured endpoint, `ANTHROPIC_API_KEY` for Anthropic's alone.
     """
     names = [OWN_VARIABLE] + ([ANTHROPIC_VARIABLE] if endpoint == ANTHROPIC else [])
     for name in names:
