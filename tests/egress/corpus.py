@@ -80,6 +80,8 @@ def _password(rng: random.Random) -> tuple[str, str]:
         ["password", "PASSWORD", "db_password", "dbPassword", "passwd", "PGPASSWORD", "smtp-password"]
     )
     value = _run(rng, rng.choice([WORD, WORD, PASSWORD]), rng.randint(8, 20))
+    if rng.random() < 0.1:
+        return f'DataSource.builder().username("me").password("{value}").build()', value
     if any(sign in value for sign in "#*?+!%"):
         shapes = [_SETTINGS[0], _SETTINGS[1], _SETTINGS[5], _SETTINGS[6], _SETTINGS[7]]
         return rng.choice(shapes).format(name=name, value=value), value
@@ -195,6 +197,8 @@ password := os.Getenv("DB_PASSWORD")
 @Value("${spring.datasource.password}") private String password;
 <input type="password" name="new-password" autocomplete="current-password">
 auth = HTTPBasicAuth(username, password)
+keyring.set_password("service1", user, password)
+password = password.encode("latin1")
 cookie = SimpleCookie(os.environ["HTTP_COOKIE"])
 pass
 passed = 12345678
