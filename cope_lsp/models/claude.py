@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -21,13 +20,13 @@ from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.gate import Gate, Parcel, Waits
 from cope_lsp.egress.ignore import IgnoreRules
 from cope_lsp.egress.key import find_key
-from cope_lsp.egress.redact import Redacted
 from cope_lsp.errors import HostedFailedError, HostedRefusedError, LedgerError
 from cope_lsp.ledger.entries import Attempt, OverBudget, Settlement
 from cope_lsp.ledger.prices import Price, PriceGap, PriceTable, UsageError
 from cope_lsp.ledger.teller import Teller
 from cope_lsp.models.breaker import Breaker
 from cope_lsp.models.faults import CutShortError, NotAStreamError, fault_of
+from cope_lsp.models.question import Answer, Question, Quote
 
 log = logging.getLogger(__name__)
 
@@ -35,46 +34,6 @@ TOKENS_SLACK = 2_000
 """Added to the bytes of the text, each of which is one token at most, for what the service puts around it."""
 
 ANTHROPIC = "https://api.anthropic.com"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked: instructions, and text that `redact` has seen."""
-
-    system: str
-    text: Redacted
-    workspace: Path
-    purpose: str
-    files: tuple[Path, ...] = ()
-    """The files that `text` quotes; each must be allowed to leave."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What asking would send and cost at most, for the user to agree to."""
-
-    endpoint: str
-    model: str
-    bytes: int
-    bound_nusd: int
-    input_tokens_max: int
-    redacted: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A complete answer and its receipt."""
-
-    text: str
-    model: str
-    stop_reason: str
-    reservation: str
-    cost_nusd: int
-    bound_nusd: int
-    input_tokens: int
-    output_tokens: int
-    seconds: float
-    warning: str = ""
 
 
 @dataclass(slots=True)

@@ -18,7 +18,8 @@ from cope_lsp.errors import HostedFailedError, HostedRefusedError
 from cope_lsp.ledger.ledger import Ledger
 from cope_lsp.ledger.prices import PriceTable
 from cope_lsp.ledger.teller import Teller
-from cope_lsp.models.claude import Claude, Question
+from cope_lsp.models.claude import Claude
+from cope_lsp.models.question import Question
 
 USAGE = {"input_tokens": 100, "output_tokens": 1}
 COST_NUSD = 100 * 2_000 + 20 * 10_000
