@@ -6,8 +6,6 @@ can write one. A project is its real path: a copy or a link elsewhere is asked f
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -15,6 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_data_path
+
+from cope_lsp.egress.private import write_private
 
 Answer = Literal["allowed", "denied"]
 
@@ -51,17 +51,7 @@ class ConsentStore:
             OSError: it cannot be written; then nothing changed.
         """
         consent = Consent(_real(workspace), endpoint, answer, datetime.now(UTC).isoformat(timespec="seconds"))
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self._folder)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(asdict(consent), file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self._path(consent.workspace, endpoint))
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_private(self._path(consent.workspace, endpoint), json.dumps(asdict(consent)))
         return consent
 
     def forget(self, workspace: Path, endpoint: str) -> bool:
