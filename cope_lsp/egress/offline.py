@@ -7,7 +7,9 @@ import socket
 import sys
 from typing import Any
 
-_INTERNET = frozenset({int(socket.AF_INET), int(socket.AF_INET6)})
+_INTERNET = frozenset({int(socket.AF_INET), int(socket.AF_INET6), -1})
+"""-1 is a family that was not said: to the system IPv4, or that of a descriptor made elsewhere."""
+
 _NAMES = frozenset(
     {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"}
 )
