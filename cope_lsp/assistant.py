@@ -1,12 +1,25 @@
 """The product behind every surface: server, command line, demo and evaluation ask the `Assistant`."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from cope_lsp.completion.completer import Completer
 from cope_lsp.config import Config
+from cope_lsp.egress.consent import ConsentStore
+from cope_lsp.ledger.entries import Summary
+from cope_lsp.ledger.ledger import Ledger
+from cope_lsp.ledger.teller import Teller
 from cope_lsp.models.base import TextModel
 from cope_lsp.models.local import LocalModel, same_model
+from cope_lsp.models.question import Answer, Question, Quote
 from cope_lsp.values import Completion, CompletionRequest, ModelInfo, Silence
+
+if TYPE_CHECKING:
+    from cope_lsp.models.claude import Claude
+
+FAREWELL_S = 1.0
+"""How long hosted calls may go on when the program ends; what is not settled by then counts in full."""
 
 
 class Assistant:
@@ -14,9 +27,12 @@ class Assistant:
 
     def __init__(self, config: Config, model: TextModel) -> None:
         self.config = config
+        self.consent = ConsentStore()
         self._model = model
         self._completer = Completer(model)
-        self._retiring: asyncio.Future[None] | None = None
+        self._teller = Teller(Ledger())
+        self._hosted: Claude | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
 
     @classmethod
     def from_config(cls, config: Config) -> "Assistant":
@@ -26,9 +42,12 @@ class Assistant:
     def use(self, config: Config) -> None:
         """Take other settings from now on; another model replaces the one that is loaded."""
         if not same_model(config, self.config):
-            self._retiring = asyncio.ensure_future(self._model.close())
+            self._retire(self._model.close())
             self._model = LocalModel.from_config(config)
             self._completer = Completer(self._model)
+        if config != self.config and self._hosted is not None:
+            self._retire(self._hosted.close(self.config.hosted_timeout_s))
+            self._hosted = None
         self.config = config
 
     async def complete(self, request: CompletionRequest) -> Completion:
@@ -36,6 +55,32 @@ class Assistant:
         if not self.config.completion_enabled:
             return Silence("disabled", "completion.enabled is false")
         return await self._completer.complete(request)
+
+    async def quote(self, question: Question) -> Quote:
+        """Return what asking the hosted model would send, where to, and cost at most. Sends nothing.
+
+        Raises:
+            HostedRefusedError: it cannot be asked: no price is known, or a file may not leave.
+        """
+        hosted = await self._hosted_model()
+        return await asyncio.to_thread(hosted.quote, question)
+
+    async def ask(self, question: Question) -> Answer:
+        """Ask the hosted model, if the user has agreed and the budget allows it.
+
+        Raises:
+            HostedRefusedError: nothing was sent; the message says why and what to do.
+            HostedFailedError: it was tried; the ledger knows what it may have cost.
+        """
+        return await (await self._hosted_model()).ask(question)
+
+    async def budget(self) -> Summary:
+        """Return the state of the budget.
+
+        Raises:
+            LedgerError: the ledger cannot be used; hosted models are then not asked.
+        """
+        return await self._teller.summary()
 
     async def model_info(self) -> ModelInfo:
         """Return what is known of the local model, loading it first.
@@ -46,7 +91,31 @@ class Assistant:
         return await self._model.info()
 
     async def close(self) -> None:
-        """End the engine."""
+        """End the engine and what still waits for a hosted model."""
         await self._model.close()
-        if self._retiring is not None:
-            await self._retiring
+        if self._hosted is not None:
+            await self._hosted.close(FAREWELL_S)
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await self._teller.close()
+
+    async def _hosted_model(self) -> "Claude":
+        if self._hosted is None:
+            config = self.config
+            made = await asyncio.to_thread(_hosted_from, config, self._teller, self.consent)
+            if self._hosted is None:  # while it was made, another question may have made one too
+                self._hosted = made
+        return self._hosted
+
+    def _retire(self, ending: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(ending)
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+
+def _hosted_from(config: Config, teller: Teller, consent: ConsentStore) -> "Claude":
+    # The SDK takes a second to import, and most sessions never ask a hosted model.
+    from cope_lsp.models.claude import Claude  # noqa: PLC0415
+
+    return Claude.from_config(config, teller, consent)

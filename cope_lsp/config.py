@@ -146,6 +146,12 @@ class Config:
         pattern=r"(https?://[^\s@]+)?",
         shape="a URL such as http://proxy.example:3128",
     )
+    hosted_keep_sent: bool = _setting(
+        default=False,
+        key="hosted.keep_sent",
+        text="Keep the last requests to hosted models on disk, to look at with `cope-lsp sent`.",
+        reach="tighten",
+    )
     log_file: Path | None = _setting(None, "log.file", "Write a log to this file.")
     log_level: str = _setting(
         "warning", "log.level", "How much to log.", choices=("error", "warning", "info", "debug")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cope_lsp.config import load
+from cope_lsp.egress import offline
 from cope_lsp.errors import CopeError
 from cope_lsp.version import __version__
 
@@ -24,13 +25,19 @@ class Command:
 
     name: str
     help: str
+    runs_model: bool = False
 
 
 COMMANDS = (
-    Command("serve", "speak LSP on standard input and output (what editors start)"),
-    Command("demo", "show the main job on a sample project, without a network"),
-    Command("complete", "complete one place in a file"),
-    Command("doctor", "tell what is set up, what is not, and what to do about it"),
+    Command("serve", "speak LSP on standard input and output (what editors start)", runs_model=True),
+    Command("demo", "show the main job on a sample project, without a network", runs_model=True),
+    Command("complete", "complete one place in a file", runs_model=True),
+    Command("plan", "ask the hosted model how to write one function"),
+    Command("auth", "keep the API key of a hosted model, or remove it"),
+    Command("budget", "what hosted models may cost and did cost"),
+    Command("consent", "which project's text may go to which server"),
+    Command("sent", "what left this machine"),
+    Command("doctor", "tell what is set up, what is not, and what to do about it", runs_model=True),
 )
 
 
@@ -86,6 +93,7 @@ def _run(arguments: argparse.Namespace) -> int:
             print(f"cope-lsp: {problem}", file=sys.stderr)
         if arguments.command != "doctor":
             return EXIT_USAGE
+    offline.switch(on=loaded.config.offline)
     code: int = _module(arguments.command).run(arguments, loaded)
     return code
 
@@ -119,14 +127,15 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         sub = commands.add_parser(command.name, help=command.help, description=command.help)
-        sub.add_argument("--model", metavar="FILE", help="use this GGUF file")
+        if command.runs_model:
+            sub.add_argument("--model", metavar="FILE", help="use this GGUF file")
         if command.name == chosen:
             _module(chosen).add_arguments(sub)
     return parser
 
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, object]:
-    given = {"model.path": arguments.model}
+    given = {"model.path": getattr(arguments, "model", None)}
     if arguments.command == "serve":
         given |= {"log.file": arguments.log, "log.level": arguments.log_level}
     return {key: value for key, value in given.items() if value is not None}

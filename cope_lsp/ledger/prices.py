@@ -87,6 +87,21 @@ class Price:
         """Return the price as the ledger keeps it beside a reservation."""
         return asdict(self) | {"as_of": self.as_of.isoformat()}
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Price":
+        """Return the price that `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+        """
+        above = value["above"]
+        parts = {
+            "as_of": date.fromisoformat(value["as_of"]),
+            "rates": Rates(**value["rates"]),
+            "above": Rates(**above) if above else None,
+        }
+        return cls(**{**value, **parts})
+
 
 @dataclass(frozen=True, slots=True)
 class PriceGap:

@@ -16,6 +16,8 @@ from typing import Any
 import anthropic
 
 from cope_lsp.config import Config
+from cope_lsp.egress.audit import Audit
+from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.gate import Gate, Parcel, Waits
 from cope_lsp.egress.ignore import IgnoreRules
@@ -83,6 +85,12 @@ class Claude:
         self._breaker = breaker or Breaker()
         self._environment = environment
         self._running: set[asyncio.Task[Answer]] = set()
+
+    @classmethod
+    def from_config(cls, config: Config, teller: Teller, consent: ConsentStore) -> "Claude":
+        """Return the hosted model that the settings name, at the user's prices."""
+        gate = Gate(consent, Audit(keep_text=config.hosted_keep_sent), proxy=config.hosted_proxy)
+        return cls(config, gate, teller, prices=PriceTable.load())
 
     def quote(self, question: Question) -> Quote:
         """Return what `question` would send and cost at most.

@@ -1,0 +1,122 @@
+"""`cope-lsp plan`: how to write one function, in a sentence or two of the hosted model."""
+
+import argparse
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from cope_lsp.assistant import Assistant
+from cope_lsp.cascade.planner import guideline_question
+from cope_lsp.cli.files import read_text
+from cope_lsp.config import Loaded
+from cope_lsp.context.passage import line_of_symbol, passage
+from cope_lsp.errors import CopeError
+from cope_lsp.ledger.entries import usd
+from cope_lsp.models.question import Answer, Question, Quote
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `plan` takes."""
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--symbol", required=True, metavar="NAME", help="the function to plan")
+    parser.add_argument("--instruction", default="", metavar="TEXT", help="what you want of it")
+    parser.add_argument(
+        "--workspace", type=Path, metavar="DIR", help="the project; default: this directory, or the file's"
+    )
+    parser.add_argument("--show", action="store_true", help="show what would be sent, and send nothing")
+    parser.add_argument("--yes", action="store_true", help="allow it for this project without asking")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
+    """Print the plan and its receipt, or with --show what would be sent."""
+    question = _question(arguments)
+    return asyncio.run(_plan(arguments, loaded, question))
+
+
+def _question(arguments: argparse.Namespace) -> Question:
+    path: Path = arguments.file
+    text = read_text(path)
+    line = line_of_symbol(text, arguments.symbol)
+    if line is None:
+        msg = f"{path} defines no {arguments.symbol}"
+        raise CopeError(msg)
+    workspace = (arguments.workspace or _project_of(path)).resolve()
+    return guideline_question(passage(text, line), arguments.instruction, workspace, path.resolve())
+
+
+def _project_of(path: Path) -> Path:
+    here = Path.cwd()
+    return here if path.resolve().is_relative_to(here) else path.resolve().parent
+
+
+async def _plan(arguments: argparse.Namespace, loaded: Loaded, question: Question) -> int:
+    assistant = Assistant.from_config(loaded.config)
+    try:
+        quote = await assistant.quote(question)
+        if arguments.show:
+            _show(question, quote, as_json=arguments.json)
+            return 0
+        _agree(assistant, question, quote, yes=arguments.yes)
+        console = Console(stderr=True, quiet=arguments.json)
+        with console.status(f"asking {escape(quote.model)}, at most {usd(quote.bound_nusd)}"):
+            answer = await assistant.ask(question)
+        _print(answer, as_json=arguments.json)
+        return 0
+    finally:
+        await assistant.close()
+
+
+def _show(question: Question, quote: Quote, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(quote) | {"system": question.system, "text": question.text.text}))
+        return
+    Console().print(f"[bold]Nothing was sent.[/] {escape(_terms(quote))}\n[dim]instructions[/]")
+    print(f"{question.system}\n")
+    Console().print("[dim]text[/]")
+    print(question.text.text)
+
+
+def _terms(quote: Quote) -> str:
+    hidden = f", {len(quote.redacted)} secrets taken out" if quote.redacted else ""
+    return (
+        f"{quote.bytes} bytes{hidden} would go to {quote.model} at {quote.endpoint}, "
+        f"for at most {usd(quote.bound_nusd)}."
+    )
+
+
+def _agree(assistant: Assistant, question: Question, quote: Quote, *, yes: bool) -> None:
+    """Ask the user once per project and server; without a terminal there is nobody to ask."""
+    if assistant.consent.answer(question.workspace, quote.endpoint) is not None:
+        return  # what was denied is refused by the gate, with the way to change it
+    if not yes:
+        if not (sys.stdin is not None and sys.stdin.isatty()):
+            return
+        print(f"{_terms(quote)} To look at it: --show", file=sys.stderr)
+        print(
+            f"May text of {question.workspace} be sent there, now and later? [y/N] ", end="", file=sys.stderr
+        )
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            return
+    assistant.consent.record(question.workspace, quote.endpoint, "allowed")
+
+
+def _print(answer: Answer, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(answer)))
+        return
+    print(answer.text)
+    console = Console(stderr=True)
+    tokens = f"{answer.input_tokens} tokens in, {answer.output_tokens} out"
+    console.print(
+        f"[dim]{escape(answer.model)}: {tokens}, {usd(answer.cost_nusd)}, {answer.seconds:.1f} s[/]",
+        highlight=False,
+    )
+    if answer.warning:
+        console.print(f"[yellow]{escape(answer.warning)}[/]")
