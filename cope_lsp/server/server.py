@@ -12,6 +12,7 @@ from pygls.lsp.server import LanguageServer
 
 from cope_lsp.assistant import Assistant
 from cope_lsp.config import Loaded
+from cope_lsp.egress import offline
 from cope_lsp.server.documents import LspDocument, LspWorkspace
 from cope_lsp.server.latest import Latest
 from cope_lsp.server.protocol import CopeProtocol, converter_factory
@@ -93,6 +94,7 @@ class CopeServer(LanguageServer):
     def use(self, loaded: Loaded) -> None:
         """Take other settings from now on."""
         self.loaded = loaded
+        offline.switch(on=loaded.config.offline)
         self.assistant.use(loaded.config)
 
     def document(self, uri: str) -> LspDocument | None:
