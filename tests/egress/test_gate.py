@@ -1,8 +1,10 @@
 """Nothing passes the gate without consent, online, once, and without a secret in it."""
 
 import json
+import random
 import socket
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.gate import Gate, Parcel, Waits
 from cope_lsp.egress.redact import redact, secrets_in
 from cope_lsp.errors import HostedRefusedError
+from tests.egress.corpus import OTHERS, PROVIDERS
+
+MAKERS = PROVIDERS | OTHERS
 
 
 class Sink:
@@ -100,6 +105,27 @@ async def test_a_secret_in_the_final_bytes_stops_them(gate: Gate, sink: Sink, tm
         await send(gate, sink, tmp_path, {"messages": [{"content": f"it is {key}"}]}, literals=[key])
     assert refused.value.reason == "secret"
     assert not sink.bodies
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+async def test_the_second_look_refuses_and_rewrites_nothing(
+    gate: Gate, sink: Sink, tmp_path: Path, kind: str
+) -> None:
+    """Whoever forgot the first look is told so; a changed request is none that anybody asked for."""
+    gate.consent.record(tmp_path, sink.url, "allowed")
+    text = next(text for text in made_of(kind) if secrets_in(text))
+    body = {"system": "be brief", "messages": [{"role": "user", "content": f"def f():\n    {text}\n"}]}
+    with pytest.raises(HostedRefusedError) as refused:
+        await send(gate, sink, tmp_path, body)
+    assert refused.value.reason == "secret"
+    assert not sink.bodies
+    assert not list(gate.audit.entries())
+
+
+def made_of(kind: str) -> Iterator[str]:
+    rng = random.Random(kind)
+    while True:
+        yield MAKERS[kind](rng)[0]
 
 
 async def test_offline_stops_everything(gate: Gate, sink: Sink, tmp_path: Path) -> None:

@@ -25,6 +25,10 @@ HANGS_AFTER_S = 60
 MAKERS = PROVIDERS | OTHERS
 
 
+def test_the_corpus_has_twenty_kinds_of_secrets() -> None:
+    assert len(MAKERS) >= 20
+
+
 @pytest.mark.parametrize("kind", MAKERS)
 def test_made_up_secrets_are_found(kind: str, scale: Callable[[int, int], int]) -> None:
     rng = random.Random(kind)
@@ -55,13 +59,13 @@ def test_the_standard_library_holds_hardly_anything_that_looks_like_a_secret(
     scale: Callable[[int, int], int],
 ) -> None:
     library = Path(sysconfig.get_path("stdlib"))
-    files = sorted(path for path in library.rglob("*.py") if not {"site-packages", "test"} & set(path.parts))
+    files = sorted(path for path in library.rglob("*.py") if "site-packages" not in path.parts)
     files = files[:: scale(12, 1)]
     texts = [path.read_text("utf-8", errors="replace") for path in files]
     found = [kind for text in texts for kind in secrets_in(text)]
     megabytes = sum(map(len, texts)) / 1e6
     assert megabytes > 0.5
-    assert len(found) <= 5 * megabytes, found
+    assert len(found) < 5 * megabytes, found
 
 
 def test_what_the_user_wrote_around_a_secret_stays_and_still_parses() -> None:
@@ -162,9 +166,9 @@ def test_the_second_look_finds_nothing_in_mixtures(scale: Callable[[int, int], i
 
 NEAR_MISSES = st.lists(
     st.sampled_from(
-        ["password", "token", "key", '"', "'", "\\", "=", ":", " ", "\n", "://", "@", "Bearer ", "sk-ant-", "ghp_",
-         "-----BEGIN PRIVATE" + " KEY-----", "-----END PRIVATE" + " KEY-----", "aB3xY9kL2mN8", "Zq7Wp4Rt6Yu1Io5P",
-         "[redacted:", "]", "[redacted:token]", "eyJ", ".", "cookie:", "a=b", "\0"]
+        ["password", "token", "key", '"', "'", "\\", "=", ":", " ", "\n", "://", "@", "Bearer ", "sk-ant-",
+         "ghp_", "-----BEGIN PRIVATE" + " KEY-----", "-----END PRIVATE" + " KEY-----", "aB3xY9kL2mN8",
+         "Zq7Wp4Rt6Yu1Io5P", "[redacted:", "]", "[redacted:token]", "eyJ", ".", "cookie:", "a=b", "\0"]
     )
     | st.text(max_size=6),
     max_size=30,
@@ -197,7 +201,9 @@ HOSTILE = {
     "key blocks": '("-----BEGIN PRIVATE" + " KEY-----") * 25_000',
     "ends of key blocks": '("-----END PRIVATE" + " KEY-----\\n") * 25_000',
     "key lines": '("-----BEGIN PRIVATE" + " KEY-----") + "aB3xY9kL2mN8Zq7W\\n" * 60_000 ',
-    "ends after key lines": '"aB3xY9kL2mN8Zq7W\\n" * 1000 + ("PRIVATE" + " KEY-----END PRIVATE" + " KEY-----") * 10_000',
+    "ends after key lines": (
+        '"aB3xY9kL2mN8Zq7W\\n" * 1000 + ("PRIVATE" + " KEY-----END PRIVATE" + " KEY-----") * 10_000'
+    ),
     "dashes": '"-" * 1_000_000 + "private" + " key"',
     "cookies": '"cookie: " + "a=bbbbbbbb;" * 90_000',
     "curl": '"curl -u " * 120_000',
