@@ -15,6 +15,7 @@ from cope_lsp.cascade.planner import guideline_question
 from cope_lsp.cli.files import read_text
 from cope_lsp.config import Loaded
 from cope_lsp.context.passage import line_of_symbol, passage
+from cope_lsp.egress import offline
 from cope_lsp.errors import CopeError
 from cope_lsp.ledger.entries import usd
 from cope_lsp.models.question import Answer, Question, Quote
@@ -94,6 +95,8 @@ def _agree(assistant: Assistant, question: Question, quote: Quote, *, yes: bool)
     """Ask the user once per project and server; without a terminal there is nobody to ask."""
     if assistant.consent.answer(question.workspace, quote.endpoint) is not None:
         return  # what was denied is refused by the gate, with the way to change it
+    if offline.is_on():
+        return
     if not yes:
         if not (sys.stdin is not None and sys.stdin.isatty()):
             return

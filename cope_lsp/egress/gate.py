@@ -76,8 +76,9 @@ class Gate:
             msg = "offline is on; switch it off in the settings (offline = false) to ask a hosted model"
             raise HostedRefusedError("offline", msg)
         if self.consent.answer(workspace, endpoint) != "allowed":
-            step = f"cope-lsp consent allow --workspace {workspace} --endpoint {endpoint}"
-            msg = f"nothing of {workspace} may be sent to {endpoint} yet; to allow it: {step}"
+            # Editors show this and people post it, so it names no path.
+            step = "to allow it, in its folder: cope-lsp consent allow"
+            msg = f"nothing of this project may be sent to {endpoint}; {step}"
             raise HostedRefusedError("no-consent", msg)
 
     def client(self, parcel: Parcel, waits: Waits, *, literals: Iterable[str] = ()) -> httpx2.AsyncClient:

@@ -32,8 +32,8 @@ class Shell:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         home = str(self.folder.parent / "home")
         temporary = str(self.folder.parent / "temporary")
-        mine = {"HOME": home, "XDG_CONFIG_HOME": f"{home}/config", "TMPDIR": temporary, "COLUMNS": "200"}
-        return kept | mine | {"NO_COLOR": "1"}
+        mine = {"HOME": home, "XDG_CONFIG_HOME": f"{home}/config", "XDG_DATA_HOME": f"{home}/data"}
+        return kept | mine | {"TMPDIR": temporary, "COLUMNS": "200", "NO_COLOR": "1"}
 
     @property
     def temporary(self) -> Path:

@@ -76,4 +76,4 @@ def assert_tells_no_secrets(answer: Json) -> None:
 def clean_environment(home: Path) -> dict[str, str]:
     """Return the environment without this machine's settings of cope-lsp."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("COPE_LSP_")}
-    return kept | {"XDG_CONFIG_HOME": str(home)}
+    return kept | {"XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home / "data")}

@@ -15,6 +15,7 @@ from pygls.uris import to_fs_path
 
 from cope_lsp.cascade.planner import guideline_question
 from cope_lsp.context.passage import passage
+from cope_lsp.egress import offline
 from cope_lsp.egress.consent import Answer as ConsentAnswer
 from cope_lsp.errors import HostedError, HostedFailedError, HostedRefusedError
 from cope_lsp.ledger.entries import usd
@@ -85,6 +86,8 @@ def _project(ls: CopeServer, document: LspDocument) -> Path:
 async def _agree(ls: CopeServer, question: Question, quote: Quote) -> None:
     """Ask the user once per project and server. Whatever else comes back than a yes, the gate refuses."""
     consent = ls.assistant.consent
+    if offline.is_on():
+        return
     if await asyncio.to_thread(consent.answer, question.workspace, quote.endpoint) is not None:
         return
     terms = (

@@ -1,0 +1,176 @@
+"""The commands around hosted models: plan, budget, consent, sent, auth."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Shell, is_clean
+from tests.models.provider import COST_NUSD, Provider, write_prices
+
+TEXT = "def merge(a, b):\n    pass\n"
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    made = Provider()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def hosted(shell: Shell, provider: Provider) -> dict[str, str]:
+    """Return the variables with which `shell` knows `provider` and its prices."""
+    config = Path(shell.environment["XDG_CONFIG_HOME"]) / "cope-lsp"
+    config.mkdir(parents=True)
+    write_prices(config / "prices.toml", provider.url)
+    (shell.folder / "a.py").write_text(TEXT)
+    return {"COPE_LSP_HOSTED_ENDPOINT": provider.url}
+
+
+def plan(shell: Shell, hosted: dict[str, str], *more: str) -> str:
+    done = shell.run("plan", "a.py", "--symbol", "merge", *more, **hosted)
+    assert is_clean(done.stderr)
+    return done.stdout if done.returncode == 0 else done.stderr
+
+
+def test_what_would_be_sent_is_shown_and_not_sent(
+    shell: Shell, hosted: dict[str, str], provider: Provider
+) -> None:
+    shown = json.loads(plan(shell, hosted, "--show", "--json"))
+    assert "def merge" in shown["text"]
+    assert (shown["endpoint"], provider.posts) == (provider.url, 0)
+    assert shown["bound_nusd"] > COST_NUSD
+    assert "Nothing was sent" in plan(shell, hosted, "--show")
+
+
+def test_a_script_is_refused_without_consent_and_told_how_to_give_it(
+    shell: Shell, hosted: dict[str, str], provider: Provider
+) -> None:
+    assert "cope-lsp consent allow" in plan(shell, hosted)
+    assert provider.posts == 0
+    shell.run("consent", "allow", **hosted)
+    assert plan(shell, hosted) == "Sort first.\n"
+    shell.run("consent", "deny", **hosted)
+    assert "may be sent" in plan(shell, hosted, "--yes")
+    assert provider.posts == 1
+
+
+def test_a_plan_is_in_the_budget_the_history_and_the_record(shell: Shell, hosted: dict[str, str]) -> None:
+    answer = json.loads(plan(shell, hosted, "--yes", "--json"))
+    assert answer["cost_nusd"] == COST_NUSD
+    budget = shell.json("budget", **hosted)
+    assert (budget["state"], budget["day"]["spent_nusd"], budget["calls"]) == ("open", COST_NUSD, 1)
+    (call,) = shell.json("budget", "history", **hosted)
+    assert (call["state"], call["spent_nusd"], call["purpose"]) == ("settled", COST_NUSD, "plan")
+    (sent,) = shell.json("sent", **hosted)
+    assert sent["id"] == answer["reservation"] == call["id"]
+    rows = list(csv.DictReader(io.StringIO(shell.run("budget", "export").stdout)))
+    assert [row["kind"] for row in rows] == ["reserve", "settle"]
+    assert json.loads(rows[1]["detail"])["usage"]["output_tokens"] == 20
+    report = shell.json("budget", "verify")
+    assert (report["sound"], report["recomputed"], report["findings"]) == (True, 1, [])
+    shown = shell.run("budget").stdout
+    assert "0.0004 USD of 0.50 USD" in shown
+    assert "█" in shown
+
+
+def test_the_text_of_a_request_is_kept_only_on_wish(shell: Shell, hosted: dict[str, str]) -> None:
+    first = json.loads(plan(shell, hosted, "--yes", "--json"))["reservation"]
+    refusal = shell.run("sent", first)
+    assert refusal.returncode == 1
+    assert "hosted.keep_sent" in refusal.stderr
+    keeping = hosted | {"COPE_LSP_HOSTED_KEEP_SENT": "true"}
+    second = json.loads(plan(shell, keeping, "--json"))["reservation"]
+    assert "def merge" in shell.run("sent", second).stdout
+
+
+def test_a_limit_refuses_before_anything_is_sent(
+    shell: Shell, hosted: dict[str, str], provider: Provider
+) -> None:
+    assert shell.json("budget", "set", "--call", "0.001")["call_nusd"] == 1_000_000
+    shell.run("consent", "allow", **hosted)
+    assert "0.001 USD" in plan(shell, hosted)
+    assert provider.posts == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changed"),
+    [
+        (["--day", "0.2", "--warn", "50"], {"day_nusd": 200_000_000, "warn_percent": 50}),
+        (["--month", "none"], {"month_nusd": None}),
+        (["--call", "$1"], {"call_nusd": 1_000_000_000}),
+        (
+            ["--model-only", "opus", "--day", "1 USD"],
+            {"models": [{"model": "opus", "day_nusd": 1_000_000_000, "month_nusd": None}]},
+        ),
+    ],
+)
+def test_limits_are_set_and_stay(shell: Shell, arguments: list[str], changed: dict[str, object]) -> None:
+    before = shell.json("budget", "show")["limits"]
+    assert shell.json("budget", "set", *arguments) == before | changed
+    assert shell.json("budget", "show")["limits"] == before | changed
+
+
+@pytest.mark.parametrize("amount", ["abc", "-1", "0.0000000001", "nan", "1e30", ""])
+def test_an_amount_that_is_none_is_refused(shell: Shell, amount: str) -> None:
+    done = shell.run("budget", "set", f"--day={amount}")
+    assert done.returncode == 2
+    assert "no amount of USD" in done.stderr
+
+
+def test_a_damaged_ledger_is_told_and_repaired(shell: Shell, hosted: dict[str, str]) -> None:
+    plan(shell, hosted, "--yes")
+    database = Path(shell.environment["XDG_DATA_HOME"]) / "cope-lsp" / "ledger" / "ledger.db"
+    database.write_bytes(b"\0" * 8192)
+    refusal = shell.run("budget")
+    assert refusal.returncode == 1
+    assert "cope-lsp budget verify --repair" in refusal.stderr
+    assert is_clean(refusal.stderr)
+    assert shell.json("budget", "verify", code=1)["sound"] is False
+    assert shell.run("budget", "verify", "--repair").returncode == 0
+    assert shell.json("budget")["day"]["spent_nusd"] == COST_NUSD
+
+
+def test_an_export_replaces_no_file(shell: Shell) -> None:
+    (shell.folder / "mine.csv").write_text("mine")
+    done = shell.run("budget", "export", "--output", "mine.csv")
+    assert done.returncode == 1
+    assert (shell.folder / "mine.csv").read_text() == "mine"
+
+
+def test_a_key_is_kept_in_a_private_file_and_never_shown(shell: Shell) -> None:
+    assert shell.json("auth", code=1) == {"origin": None}
+    done = shell.run("auth", "set", "--file", stdin=b"sk-test-secret\n")
+    assert done.returncode == 0
+    shown = shell.run("auth", "show").stdout
+    assert "from" in shown
+    assert "secret" not in done.stdout + done.stderr + shown
+    (file,) = (Path(shell.environment["XDG_DATA_HOME"]) / "cope-lsp" / "keys").iterdir()
+    assert file.stat().st_mode & 0o077 == 0
+    assert shell.json("auth", "remove") == {"removed": True}
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plan", "missing.py", "--symbol", "f"],
+        ["plan", "a.py", "--symbol", "missing"],
+        ["consent", "allow", "--workspace", "missing"],
+        ["consent", "allow", "--endpoint", "ftp://x"],
+        ["sent", "missing"],
+        ["auth", "set", "--file"],
+        ["auth", "show", "--endpoint", "nonsense"],
+    ],
+)
+def test_bad_input_is_told_in_a_sentence(shell: Shell, arguments: list[str]) -> None:
+    (shell.folder / "a.py").write_text(TEXT)
+    done = shell.run(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("cope-lsp: ")
+    assert is_clean(done.stderr)
