@@ -16,7 +16,7 @@ from cope_lsp.errors import KeyStoreError
 
 ANSWER_TIMEOUT_S = 5.0
 
-_STEP = "store the key in a file (cope-lsp auth set --where file), or set COPE_LSP_API_KEY in the environment"
+_STEP = "store the key in a file (cope-lsp auth set --file), or set COPE_LSP_API_KEY in the environment"
 
 _FAULTS = {
     "NoKeyringError": "this system has no keyring that could be used",

@@ -198,7 +198,7 @@ def test_a_keyring_that_fails_says_so_and_what_to_do_instead(
     use(backend, monkeypatch)
     with pytest.raises(KeyStoreError, match=message) as refused:
         store_key(ANTHROPIC, SECRET, "keyring")
-    assert "--where file" in str(refused.value)
+    assert "--file" in str(refused.value)
     assert_silent(refused)
     assert stored(ANTHROPIC) is None
 

@@ -19,15 +19,6 @@ TIMEOUT_S = 90
 PLAN = "cope.server.plan"
 
 
-@pytest.fixture(scope="module")
-def sealed(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Build the program under which no process may open an internet socket."""
-    program = tmp_path_factory.mktemp("native") / "sealed"
-    source = Path(__file__).with_name("sealed.c")
-    subprocess.run(["cc", "-O1", "-Wall", "-Werror", "-o", program, source], check=True)
-    return str(program)
-
-
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
     with servers_in(tmp_path) as start:
