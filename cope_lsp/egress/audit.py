@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from platformdirs import user_data_path
+
+_TALKATIVE = ("anthropic", "httpx2", "httpcore2")
+"""Libraries that log whole requests and answers, as soon as somebody asks for the level DEBUG."""
 
 KEPT_MAX = 20
 RECORD_BYTES_MAX = 5_000_000
@@ -32,13 +36,15 @@ class Sent:
 class Audit:
     """Writes the record in `folder`; with `keep_text` also the bodies of the last requests.
 
-    The bodies of this process's last requests are remembered in any case, and end with it.
+    The bodies of this process's last requests are remembered in any case, and end with it. Where there is
+    an audit, there is no other record: the libraries that send keep none of their own from then on.
     """
 
     def __init__(self, folder: Path | None = None, *, keep_text: bool = False) -> None:
         self._folder = folder or user_data_path("cope-lsp", appauthor=False) / "sent"
         self._keep_text = keep_text
         self._bodies: deque[tuple[str, str]] = deque(maxlen=KEPT_MAX)
+        _hush()
 
     def record(self, sent_id: str, endpoint: str, workspace: str, purpose: str, body: bytes) -> Sent:
         """Write down a request before it is sent.
@@ -89,6 +95,17 @@ class Audit:
         kept = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in kept[KEPT_MAX:]:
             path.unlink(missing_ok=True)
+
+
+def _hush() -> None:
+    """Keep what the libraries log from every handler.
+
+    Their levels would not do: ANTHROPIC_LOG in the environment sets them when the SDK is imported.
+    """
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        logger.handlers[:] = [logging.NullHandler()]
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
