@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 TOKENS_SLACK = 2_000
 """Added to the bytes of the text, each of which is one token at most, for what the service puts around it."""
 
+CONNECT_S = 5.0
+
 ANTHROPIC = "https://api.anthropic.com"
 
 
@@ -238,7 +240,10 @@ class _Call:
 
     async def _exchange(self, stream: _Stream) -> None:
         parcel = Parcel(self.id, self.question.workspace, self.quote.endpoint, self.question.purpose)
-        async with self.gate.client(parcel, Waits(), literals=(self.key,)) as http:
+        # To connect and to greet both end before the whole call does: a handshake that is cut off from
+        # outside leaves its socket open.
+        waits = Waits(connect_s=min(CONNECT_S, self.config.hosted_timeout_s / 3))
+        async with self.gate.client(parcel, waits, literals=(self.key,)) as http:
             sdk = anthropic.AsyncAnthropic(
                 api_key=self.key,
                 base_url=self.config.hosted_endpoint,

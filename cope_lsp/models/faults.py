@@ -89,10 +89,12 @@ def fault_of(error: BaseException) -> Fault:
     """Return what `error`, raised by a call of the SDK, means."""
     if isinstance(error, anthropic.APIStatusError):
         return _of_status(error)
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLError):
-            return Fault("insecure", "TLS failed before the request was sent")
-    for cause in _causes(error):
+    causes = list(_causes(error))
+    unsent = any(isinstance(cause, httpx2.ConnectError) for cause in causes)
+    # Later on a TLS error proves nothing: to wait for bytes is one too (SSLWantReadError).
+    if unsent and any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return Fault("insecure", "TLS failed before the request was sent")
+    for cause in causes:
         if (fault := _of_transport(cause)) is not None:
             return fault
     return Fault("not-understood")
@@ -117,7 +119,7 @@ def _of_transport(error: BaseException) -> Fault | None:
         return Fault("unreachable", "no connection was made")
     if isinstance(error, httpx2.ProxyError):
         return Fault("unreachable")
-    if isinstance(error, httpx2.TimeoutException | TimeoutError):
+    if isinstance(error, httpx2.TimeoutException | anthropic.APITimeoutError | TimeoutError):
         return Fault("timed-out")
     if isinstance(error, httpx2.TransportError | CutShortError):
         return Fault("cut-short")

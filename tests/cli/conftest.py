@@ -6,9 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Shell:
     """Runs `cope-lsp` in a folder of its own, as somebody who has no settings yet."""
 
     folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -33,7 +34,7 @@ class Shell:
         home = str(self.folder.parent / "home")
         temporary = str(self.folder.parent / "temporary")
         mine = {"HOME": home, "XDG_CONFIG_HOME": f"{home}/config", "XDG_DATA_HOME": f"{home}/data"}
-        return kept | mine | {"TMPDIR": temporary, "COLUMNS": "200", "NO_COLOR": "1"}
+        return kept | mine | {"TMPDIR": temporary, "COLUMNS": "200", "NO_COLOR": "1", **self.variables}
 
     @property
     def temporary(self) -> Path:
@@ -57,12 +58,11 @@ class Shell:
             done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
         )
 
-    def json(self, *arguments: str | Path, code: int = 0, **variables: str) -> dict[str, Any]:
+    def json(self, *arguments: str | Path, code: int = 0, **variables: str) -> Any:
         """Run a command that prints one JSON document and nothing else."""
         done = self.run(*arguments, "--json", stdin=b"", **variables)
         assert done.returncode == code, done.stderr
-        document: dict[str, Any] = json.loads(done.stdout)
-        return document
+        return json.loads(done.stdout)
 
     @contextmanager
     def started(self, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,78 +24,74 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def hosted(shell: Shell, provider: Provider) -> dict[str, str]:
-    """Return the variables with which `shell` knows `provider` and its prices."""
+def hosted(shell: Shell, provider: Provider) -> Shell:
+    """Return `shell` with a hosted model at `provider`, its prices and a file to ask about."""
     config = Path(shell.environment["XDG_CONFIG_HOME"]) / "cope-lsp"
     config.mkdir(parents=True)
     write_prices(config / "prices.toml", provider.url)
     (shell.folder / "a.py").write_text(TEXT)
-    return {"COPE_LSP_HOSTED_ENDPOINT": provider.url}
+    return replace(shell, variables={"COPE_LSP_HOSTED_ENDPOINT": provider.url})
 
 
-def plan(shell: Shell, hosted: dict[str, str], *more: str) -> str:
-    done = shell.run("plan", "a.py", "--symbol", "merge", *more, **hosted)
+def plan(hosted: Shell, *more: str) -> str:
+    done = hosted.run("plan", "a.py", "--symbol", "merge", *more)
     assert is_clean(done.stderr)
     return done.stdout if done.returncode == 0 else done.stderr
 
 
-def test_what_would_be_sent_is_shown_and_not_sent(
-    shell: Shell, hosted: dict[str, str], provider: Provider
-) -> None:
-    shown = json.loads(plan(shell, hosted, "--show", "--json"))
+def test_what_would_be_sent_is_shown_and_not_sent(hosted: Shell, provider: Provider) -> None:
+    shown = json.loads(plan(hosted, "--show", "--json"))
     assert "def merge" in shown["text"]
     assert (shown["endpoint"], provider.posts) == (provider.url, 0)
     assert shown["bound_nusd"] > COST_NUSD
-    assert "Nothing was sent" in plan(shell, hosted, "--show")
+    assert "Nothing was sent" in plan(hosted, "--show")
 
 
 def test_a_script_is_refused_without_consent_and_told_how_to_give_it(
-    shell: Shell, hosted: dict[str, str], provider: Provider
+    hosted: Shell, provider: Provider
 ) -> None:
-    assert "cope-lsp consent allow" in plan(shell, hosted)
+    assert "cope-lsp consent allow" in plan(hosted)
     assert provider.posts == 0
-    shell.run("consent", "allow", **hosted)
-    assert plan(shell, hosted) == "Sort first.\n"
-    shell.run("consent", "deny", **hosted)
-    assert "may be sent" in plan(shell, hosted, "--yes")
+    hosted.run("consent", "allow")
+    assert plan(hosted) == "Sort first.\n"
+    hosted.run("consent", "deny")
+    assert "may be sent" in plan(hosted, "--yes")
     assert provider.posts == 1
 
 
-def test_a_plan_is_in_the_budget_the_history_and_the_record(shell: Shell, hosted: dict[str, str]) -> None:
-    answer = json.loads(plan(shell, hosted, "--yes", "--json"))
+def test_a_plan_is_in_the_budget_the_history_and_the_record(hosted: Shell) -> None:
+    answer = json.loads(plan(hosted, "--yes", "--json"))
     assert answer["cost_nusd"] == COST_NUSD
-    budget = shell.json("budget", **hosted)
+    budget = hosted.json("budget")
     assert (budget["state"], budget["day"]["spent_nusd"], budget["calls"]) == ("open", COST_NUSD, 1)
-    (call,) = shell.json("budget", "history", **hosted)
+    (call,) = hosted.json("budget", "history")
     assert (call["state"], call["spent_nusd"], call["purpose"]) == ("settled", COST_NUSD, "plan")
-    (sent,) = shell.json("sent", **hosted)
+    (sent,) = hosted.json("sent")
     assert sent["id"] == answer["reservation"] == call["id"]
-    rows = list(csv.DictReader(io.StringIO(shell.run("budget", "export").stdout)))
+    rows = list(csv.DictReader(io.StringIO(hosted.run("budget", "export").stdout)))
     assert [row["kind"] for row in rows] == ["reserve", "settle"]
     assert json.loads(rows[1]["detail"])["usage"]["output_tokens"] == 20
-    report = shell.json("budget", "verify")
+    report = hosted.json("budget", "verify")
     assert (report["sound"], report["recomputed"], report["findings"]) == (True, 1, [])
-    shown = shell.run("budget").stdout
+    shown = hosted.run("budget").stdout
     assert "0.0004 USD of 0.50 USD" in shown
     assert "█" in shown
 
 
-def test_the_text_of_a_request_is_kept_only_on_wish(shell: Shell, hosted: dict[str, str]) -> None:
-    first = json.loads(plan(shell, hosted, "--yes", "--json"))["reservation"]
-    refusal = shell.run("sent", first)
+def test_the_text_of_a_request_is_kept_only_on_wish(hosted: Shell) -> None:
+    first = json.loads(plan(hosted, "--yes", "--json"))["reservation"]
+    refusal = hosted.run("sent", first)
     assert refusal.returncode == 1
     assert "hosted.keep_sent" in refusal.stderr
-    keeping = hosted | {"COPE_LSP_HOSTED_KEEP_SENT": "true"}
-    second = json.loads(plan(shell, keeping, "--json"))["reservation"]
-    assert "def merge" in shell.run("sent", second).stdout
+    keeping = replace(hosted, variables={**hosted.variables, "COPE_LSP_HOSTED_KEEP_SENT": "true"})
+    second = json.loads(plan(keeping, "--json"))["reservation"]
+    assert "def merge" in hosted.run("sent", second).stdout
 
 
-def test_a_limit_refuses_before_anything_is_sent(
-    shell: Shell, hosted: dict[str, str], provider: Provider
-) -> None:
-    assert shell.json("budget", "set", "--call", "0.001")["call_nusd"] == 1_000_000
-    shell.run("consent", "allow", **hosted)
-    assert "0.001 USD" in plan(shell, hosted)
+def test_a_limit_refuses_before_anything_is_sent(hosted: Shell, provider: Provider) -> None:
+    assert hosted.json("budget", "set", "--call", "0.001")["call_nusd"] == 1_000_000
+    hosted.run("consent", "allow")
+    assert "0.001 USD" in plan(hosted)
     assert provider.posts == 0
 
 
@@ -123,17 +120,17 @@ def test_an_amount_that_is_none_is_refused(shell: Shell, amount: str) -> None:
     assert "no amount of USD" in done.stderr
 
 
-def test_a_damaged_ledger_is_told_and_repaired(shell: Shell, hosted: dict[str, str]) -> None:
-    plan(shell, hosted, "--yes")
-    database = Path(shell.environment["XDG_DATA_HOME"]) / "cope-lsp" / "ledger" / "ledger.db"
+def test_a_damaged_ledger_is_told_and_repaired(hosted: Shell) -> None:
+    plan(hosted, "--yes")
+    database = Path(hosted.environment["XDG_DATA_HOME"]) / "cope-lsp" / "ledger" / "ledger.db"
     database.write_bytes(b"\0" * 8192)
-    refusal = shell.run("budget")
+    refusal = hosted.run("budget")
     assert refusal.returncode == 1
     assert "cope-lsp budget verify --repair" in refusal.stderr
     assert is_clean(refusal.stderr)
-    assert shell.json("budget", "verify", code=1)["sound"] is False
-    assert shell.run("budget", "verify", "--repair").returncode == 0
-    assert shell.json("budget")["day"]["spent_nusd"] == COST_NUSD
+    assert hosted.json("budget", "verify", code=1)["sound"] is False
+    assert hosted.run("budget", "verify", "--repair").returncode == 0
+    assert hosted.json("budget")["day"]["spent_nusd"] == COST_NUSD
 
 
 def test_an_export_replaces_no_file(shell: Shell) -> None:
