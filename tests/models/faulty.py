@@ -59,7 +59,7 @@ class FaultyServer:
                 _received(connection)
                 connection.sendall(head_of(400))
                 return
-            head = _read_request(connection)
+            head = read_request(connection)
             if head.startswith(b"POST /elsewhere"):
                 self.elsewhere += 1
             self.posts += 1
@@ -110,7 +110,7 @@ def sse(event: dict[str, Any] | str) -> bytes:
     return f"event: {name}\ndata: {text}\n\n".encode()
 
 
-def _read_request(connection: socket.socket) -> bytes:
+def read_request(connection: socket.socket) -> bytes:
     data = b""
     while b"\r\n\r\n" not in data:
         data += _received(connection)

@@ -24,15 +24,6 @@ from tests.models.provider import write_prices
 TIMEOUT_S = 1
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("COPE_LSP_API_KEY", "key-for-the-test")
-    (tmp_path / "config" / "cope-lsp").mkdir(parents=True)
-    return tmp_path
-
-
 @asynccontextmanager
 async def asked_at(home: Path, url: str) -> AsyncIterator[Assistant]:
     """Yield an assistant whose hosted model is at `url`, with the consent to ask it."""
