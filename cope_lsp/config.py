@@ -150,7 +150,6 @@ class Config:
         default=False,
         key="hosted.keep_sent",
         text="Keep the last requests to hosted models on disk, to look at with `cope-lsp sent`.",
-        reach="tighten",
     )
     log_file: Path | None = _setting(None, "log.file", "Write a log to this file.")
     log_level: str = _setting(

@@ -6,6 +6,7 @@ CopeError
 ├── EngineUnavailableError  there is no engine that could answer now
 ├── GenerationError         the engine is well but cannot serve this request
 ├── LedgerError             the ledger cannot be used now, so no hosted model is asked
+├── PriceFileError          the user's table of prices cannot be read or written
 ├── KeyStoreError           an API key cannot be stored or read
 └── HostedError             no answer of the hosted model
     ├── HostedRefusedError  we did not send; nothing left the machine
@@ -73,6 +74,10 @@ class GenerationError(CopeError):
 
 class LedgerError(CopeError):
     """The ledger is corrupt, newer than this program, read-only, or busy for too long; local work goes on."""
+
+
+class PriceFileError(CopeError):
+    """The user's own table of prices is broken or cannot be written; no hosted model is asked meanwhile."""
 
 
 class KeyStoreError(CopeError):

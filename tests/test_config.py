@@ -93,6 +93,7 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("hosted.output_tokens_max", "100", "100", 100),
     ("hosted.timeout_s", "30", "30", 30),
     ("hosted.proxy", '"http://proxy:3128"', "http://proxy:3128", "http://proxy:3128"),
+    ("hosted.keep_sent", "true", "true", True),
     ("log.file", '"/tmp/cope.log"', "/tmp/cope.log", Path("/tmp/cope.log")),
     ("log.level", '"debug"', "debug", "debug"),
 ]

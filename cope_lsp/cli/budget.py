@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cope_lsp.cli import prices
 from cope_lsp.cli.money import amount_nusd
 from cope_lsp.config import Loaded
 from cope_lsp.errors import CopeError
@@ -53,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = _action(actions, "export", _export, "every entry of the ledger, as CSV or JSON")
     export.add_argument("--output", type=Path, metavar="FILE", help="a new file, instead of the terminal")
 
+    price = _action(actions, "price", _show, "what the hosted model costs, and how to set it")
+    prices.add_arguments(price)
+
     verify = _action(actions, "verify", _verify, "check the ledger and compute every cost again")
     verify.add_argument("--repair", action="store_true", help="build it anew from what is good in it")
     verify.add_argument(
@@ -60,8 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace, _loaded: Loaded) -> int:
-    """Do what was asked; exit 1 when `verify` finds something to mend."""
+def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
+    """Do what was asked; exit 1 when `verify` finds something to mend, or `price` no price."""
+    if arguments.action == "price":  # it is in the table of prices, not in the ledger
+        return prices.run(arguments, loaded.config)
     with Ledger() as ledger:
         code: int = arguments.act(arguments, ledger)
     return code

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from rich.console import Console
@@ -17,7 +18,11 @@ from rich.table import Table
 
 from cope_lsp.assistant import Assistant
 from cope_lsp.config import Loaded, settings, user_file
-from cope_lsp.errors import CopeError
+from cope_lsp.egress.endpoint import endpoint_of
+from cope_lsp.egress.key import find_key
+from cope_lsp.errors import CopeError, LedgerError
+from cope_lsp.ledger.entries import usd
+from cope_lsp.ledger.prices import PriceGap, PriceTable
 from cope_lsp.models import catalog
 from cope_lsp.values import CompletionRequest, Document, ModelInfo, Silence
 from cope_lsp.version import __version__
@@ -46,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     """Print the findings; exit 1 only if the main job cannot run."""
-    findings = [*_machine(), *_configuration(loaded), *asyncio.run(_model(loaded))]
+    findings = [*_machine(), *_configuration(loaded), *asyncio.run(_models(loaded))]
     if arguments.json:
         print(json.dumps({"version": __version__, "findings": [asdict(f) for f in findings]}))
     else:
@@ -71,10 +76,17 @@ def _configuration(loaded: Loaded) -> Iterator[Finding]:
         yield Finding("settings", "note", problem, "mend or remove it; until then it is ignored")
 
 
-async def _model(loaded: Loaded) -> list[Finding]:
-    config = loaded.config
+async def _models(loaded: Loaded) -> list[Finding]:
+    assistant = Assistant.from_config(loaded.config)
+    try:
+        return [*await _model(assistant), *await _hosted(assistant)]
+    finally:
+        await assistant.close()
+
+
+async def _model(assistant: Assistant) -> list[Finding]:
+    config = assistant.config
     path = catalog.resolve(config.model_path)
-    assistant = Assistant.from_config(config)
     started = time.perf_counter()
     try:
         model = await assistant.model_info()
@@ -86,8 +98,6 @@ async def _model(loaded: Loaded) -> list[Finding]:
     except CopeError as error:
         step = "unset model.path to use the embedded model, or point it at a GGUF file"
         return [Finding("model", "broken", str(error), step)]
-    finally:
-        await assistant.close()
 
 
 def _facts(model: ModelInfo, path: str, loaded_s: float, gpu_layers: int) -> Iterator[Finding]:
@@ -135,6 +145,46 @@ async def _probe(assistant: Assistant, model: ModelInfo) -> Finding:
         broken = completion.reason == "model-unavailable"
         return Finding("ghost text", "broken" if broken else "note", fact)
     return Finding("ghost text", "ok", f"{completion.text!r} after {document.text!r} in {took}")
+
+
+async def _hosted(assistant: Assistant) -> list[Finding]:
+    """Tell what a hosted plan would need. None of it is needed for the main job."""
+    config = assistant.config
+    if config.offline:
+        return [Finding("hosted model", "ok", "offline is on: none is asked, no connection is opened")]
+    endpoint = endpoint_of(config.hosted_endpoint)
+    return [
+        _price(endpoint, config.hosted_model),
+        await _key(endpoint),
+        await _budget(assistant),
+    ]
+
+
+def _price(endpoint: str, model: str) -> Finding:
+    price = PriceTable.load().find(endpoint, model, datetime.now(UTC).date())
+    if isinstance(price, PriceGap):
+        return Finding("hosted model", "note", price.reason, price.next_step)
+    fact = f"{model} at {endpoint}, asked only with your consent: cope-lsp plan; price of {price.as_of}"
+    return Finding("hosted model", "ok", fact)
+
+
+async def _key(endpoint: str) -> Finding:
+    key = await find_key(endpoint, os.environ)
+    if key is None:
+        return Finding("API key", "ok", "none, so no hosted model is asked", "to have one: cope-lsp auth set")
+    return Finding("API key", "ok", f"from {key.origin}")
+
+
+async def _budget(assistant: Assistant) -> Finding:
+    try:
+        summary = await assistant.budget()
+    except LedgerError as error:
+        return Finding("budget", "note", str(error))
+    if summary.state != "open":
+        return Finding("budget", "note", summary.reason, "cope-lsp budget")
+    month = summary.month
+    limit = "" if month.limit_nusd is None else f" of {usd(month.limit_nusd)}"
+    return Finding("budget", "ok", f"{usd(month.spent_nusd)}{limit} spent this month")
 
 
 def _print_table(findings: list[Finding]) -> None:

@@ -3,6 +3,7 @@
 Rates are nano-USD per million tokens. An unknown, broken or stale price is a `PriceGap`, never a guess.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,9 +15,15 @@ from typing import Any
 
 from platformdirs import user_config_path
 
+from cope_lsp.egress.private import write_private
+from cope_lsp.errors import PriceFileError
+
 AGE_DAYS_MAX = 180
+FILE_BYTES_MAX = 200_000
 NUSD_PER_USD = 10**9
 _RATES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
+_BROKEN = (OSError, ValueError, KeyError, TypeError, InvalidOperation, RecursionError)
+"""What reading a table of the user's can raise."""
 
 
 class UsageError(ValueError):
@@ -121,23 +128,23 @@ class PriceTable:
     @classmethod
     def load(cls, user_file: Path | None = None) -> "PriceTable":
         """Read both tables; a broken file of the user's makes every price unknown, and says why."""
-        path = user_file or user_config_path("cope-lsp", appauthor=False) / "prices.toml"
+        path = user_file or user_prices()
         shipped = (resources.files("cope_lsp.ledger") / "prices.toml").read_text("utf-8")
         try:
-            own = _parsed(path.read_text("utf-8")) if path.exists() else ()
-        except (OSError, ValueError, KeyError, TypeError, InvalidOperation) as error:
+            own = _parsed(_text_of(path))
+        except _BROKEN as error:
             return cls((), f"{path} cannot be used: {error}")
-        return cls((*own, *_parsed(shipped)))
+        return cls((*reversed(own), *_parsed(shipped)))
 
     def find(self, endpoint: str, model: str, today: date) -> Price | PriceGap:
-        """Return the price of a model; the user's own first, a model's own before "*"."""
+        """Return the price of a model; the user's own first, a model's own before "*", a later row before."""
         if self._problem:
             return PriceGap(self._problem, "mend or remove that file")
         for name in (model, "*"):
             for price in self._prices:
                 if (price.endpoint, price.model) == (endpoint, name):
                     return _if_fresh(price, today)
-        step = "add it to prices.toml in the directory of your settings"
+        step = f"set it: {_command(endpoint, model)}"
         return PriceGap(f"the price of {model} at {endpoint} is not known", step)
 
 
@@ -145,7 +152,48 @@ def _if_fresh(price: Price, today: date) -> Price | PriceGap:
     if (today - price.as_of).days <= AGE_DAYS_MAX:
         return price
     fact = f"the price of {price.model} is of {price.as_of}, more than {AGE_DAYS_MAX} days old"
-    return PriceGap(fact, "look it up, and put it into prices.toml in the directory of your settings")
+    return PriceGap(fact, f"look it up, and set it: {_command(price.endpoint, price.model)}")
+
+
+def _command(endpoint: str, model: str) -> str:
+    return f"cope-lsp budget price --endpoint {endpoint} --model '{model}' --input USD --output USD"
+
+
+def user_prices() -> Path:
+    """Return the path of the user's own table."""
+    return user_config_path("cope-lsp", appauthor=False) / "prices.toml"
+
+
+def remember(price: Price, user_file: Path | None = None) -> Path:
+    """Add a price to the user's table, where it counts before all that were there; return the table's path.
+
+    Raises:
+        PriceFileError: the table is broken, or cannot be written; then it is as it was.
+    """
+    path = user_file or user_prices()
+    try:
+        text = _text_of(path)
+        _parsed(text)
+        write_private(path.resolve(), f"{text.rstrip()}\n\n{_toml(price)}".lstrip())
+    except _BROKEN as error:
+        raise PriceFileError(f"{path} cannot be used: {error}; mend or remove it") from error
+    return path
+
+
+def _text_of(path: Path) -> str:
+    if not path.exists():
+        return ""
+    if path.stat().st_size > FILE_BYTES_MAX:
+        msg = f"it is larger than {FILE_BYTES_MAX} bytes"
+        raise ValueError(msg)
+    return path.read_text("utf-8")
+
+
+def _toml(price: Price) -> str:
+    text = {"endpoint": price.endpoint, "model": price.model, "source": price.source}
+    rates = {name: f"{Decimal(rate) / NUSD_PER_USD:f}" for name, rate in asdict(price.rates).items()}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in (text | rates).items()]
+    return "\n".join(["[[price]]", f"as_of = {price.as_of.isoformat()}", *lines]) + "\n"
 
 
 def _parsed(text: str) -> tuple[Price, ...]:

@@ -17,6 +17,7 @@ class Teller:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._closed = False
 
     async def reserve(self, attempt: Attempt) -> Reserved | OverBudget:
         """Ask for the most that an attempt can cost; nothing may be sent without it."""
@@ -35,7 +36,10 @@ class Teller:
         return await self._do(lambda: self._ledger.summary(recent_days))
 
     async def close(self) -> None:
-        """End the thread after what it was given."""
+        """End the thread after what it was given. What is closed already stays closed."""
+        if self._closed:
+            return
+        self._closed = True
         await self._do(self._ledger.close)
         self._thread.shutdown(wait=False)
 

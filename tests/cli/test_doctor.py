@@ -19,6 +19,9 @@ SUBJECTS = [
     "languages",
     "GPU",
     "ghost text",
+    "hosted model",
+    "API key",
+    "budget",
 ]
 
 
@@ -104,3 +107,38 @@ def test_ghost_text_that_is_switched_off_is_noted(shell: Shell) -> None:
     found = examine(shell, COPE_LSP_COMPLETION_ENABLED="false")
     assert found["ghost text"]["state"] == "note"
     assert "disabled" in found["ghost text"]["fact"]
+
+
+# -- the hosted model ----------------------------------------------------------------------------------
+
+
+def test_what_a_hosted_plan_needs_is_told_and_none_of_it_is_missed(shell: Shell) -> None:
+    found = examine(shell)
+    assert "asked only with your consent" in found["hosted model"]["fact"]
+    assert found["API key"]["next_step"] == "to have one: cope-lsp auth set"
+    assert found["budget"]["fact"] == "0.00 USD of 5.00 USD spent this month"
+    assert {found[subject]["state"] for subject in ("hosted model", "API key", "budget")} == {"ok"}
+
+
+def test_a_model_without_a_price_is_named_with_the_command_that_sets_it(shell: Shell) -> None:
+    found = examine(shell, COPE_LSP_HOSTED_MODEL="model-of-tomorrow", COPE_LSP_API_KEY="secret-key")
+    assert "model-of-tomorrow" in found["hosted model"]["fact"]
+    assert "cope-lsp budget price" in found["hosted model"]["next_step"]
+    assert "COPE_LSP_API_KEY" in found["API key"]["fact"]
+    assert "secret-key" not in str(found)
+
+
+def test_offline_there_is_nothing_to_be_said_of_a_hosted_model(shell: Shell) -> None:
+    found = examine(shell, COPE_LSP_OFFLINE="true")
+    assert "no connection is opened" in found["hosted model"]["fact"]
+    assert not {"API key", "budget"} & found.keys()
+
+
+def test_a_ledger_that_is_damaged_is_no_reason_to_stop_working(shell: Shell) -> None:
+    ledger = Path(shell.environment["XDG_DATA_HOME"]) / "cope-lsp" / "ledger"
+    ledger.mkdir(parents=True)
+    (ledger / "ledger.db").write_bytes(b"\0" * 8192)
+    found = examine(shell)
+    assert found["budget"]["state"] == "note"
+    assert "cope-lsp" in found["budget"]["fact"]
+    assert found["ghost text"]["state"] == "ok"

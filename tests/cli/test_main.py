@@ -44,6 +44,11 @@ HELP = {
     "serve": ["--stdio", "--log FILE", "--log-level", "--model FILE"],
     "demo": ["--json", "--model FILE"],
     "complete": ["FILE", "--line", "--character", "--language", "--json", "--model FILE"],
+    "plan": ["FILE", "--symbol", "--instruction", "--workspace", "--show", "--yes", "--json"],
+    "auth": ["show", "set", "remove", "--endpoint", "--file", "--json"],
+    "budget": ["show", "set", "history", "export", "price", "verify", "--json"],
+    "consent": ["list", "allow", "deny", "forget", "--workspace", "--endpoint", "--json"],
+    "sent": ["ID", "--last", "--json"],
     "doctor": ["--json", "--model FILE"],
 }
 

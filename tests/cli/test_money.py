@@ -120,6 +120,52 @@ def test_an_amount_that_is_none_is_refused(shell: Shell, amount: str) -> None:
     assert "no amount of USD" in done.stderr
 
 
+def test_without_a_price_nothing_is_sent_and_the_command_that_sets_one_is_told(
+    hosted: Shell, provider: Provider
+) -> None:
+    (Path(hosted.environment["XDG_CONFIG_HOME"]) / "cope-lsp" / "prices.toml").unlink()
+    refusal = plan(hosted, "--yes")
+    told = f"cope-lsp budget price --endpoint {provider.url} --model"
+    assert told in refusal
+    assert hosted.json("budget", "price", code=1)["price"] is None
+    set_to = hosted.json("budget", "price", "--input", "2", "--output", "10")
+    assert set_to["price"]["rates"] == {
+        "input": 2 * 10**9,
+        "output": 10 * 10**9,
+        "cache_write_5m": 2_500_000_000,
+        "cache_write_1h": 4 * 10**9,
+        "cache_read": 2 * 10**9,
+    }
+    assert json.loads(plan(hosted, "--yes", "--json"))["cost_nusd"] == COST_NUSD
+    assert "2.00 USD in; 10.00 USD out" in hosted.run("budget", "price").stdout
+
+
+def test_a_server_of_ones_own_costs_nothing_once_the_user_says_so(hosted: Shell) -> None:
+    hosted.run("budget", "price", "--free")
+    assert json.loads(plan(hosted, "--yes", "--json"))["cost_nusd"] == 0
+    assert hosted.json("budget")["day"]["spent_nusd"] == 0
+    assert hosted.json("budget", "verify")["sound"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--input", "2"], "--output"),
+        (["--output", "2"], "--input"),
+        (["--free", "--input", "1", "--output", "1"], "--free"),
+        (["--cache-read", "1"], "--input"),
+        (["--input", "none", "--output", "1"], "--free"),
+        (["--endpoint", "ftp://x"], "ftp://x"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_half_a_price_is_refused(shell: Shell, arguments: list[str], told: str) -> None:
+    done = shell.run("budget", "price", *arguments)
+    assert done.returncode in {1, 2}
+    assert told in done.stderr
+    assert is_clean(done.stderr)
+
+
 def test_a_damaged_ledger_is_told_and_repaired(hosted: Shell) -> None:
     plan(hosted, "--yes")
     database = Path(hosted.environment["XDG_DATA_HOME"]) / "cope-lsp" / "ledger" / "ledger.db"

@@ -1,5 +1,6 @@
 """Prices: exact to the nano-USD, never guessed, never below the bill."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cope_lsp.ledger.prices import AGE_DAYS_MAX, Price, PriceGap, PriceTable, UsageError
+from cope_lsp.errors import PriceFileError
+from cope_lsp.ledger.prices import AGE_DAYS_MAX, Price, PriceGap, PriceTable, Rates, UsageError, remember
 
 ANTHROPIC = "https://api.anthropic.com"
 SOME_DAY = date(2026, 12, 1)
@@ -96,7 +98,7 @@ def test_a_model_without_a_price_is_a_gap_with_a_next_step() -> None:
     gap = PriceTable.load(Path("/nowhere/prices.toml")).find(ANTHROPIC, "claude-9", SOME_DAY)
     assert isinstance(gap, PriceGap)
     assert "claude-9" in gap.reason
-    assert "prices.toml" in gap.next_step
+    assert f"cope-lsp budget price --endpoint {ANTHROPIC} --model 'claude-9'" in gap.next_step
 
 
 def test_an_old_price_is_a_gap() -> None:
@@ -120,6 +122,28 @@ cache_write_5m = "3.75"
 cache_write_1h = "6"
 cache_read = "0.000000003"
 """
+
+
+def test_a_price_that_is_remembered_counts_and_leaves_the_others_as_they_were(tmp_path: Path) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text("# mine\n" + OWN)
+    before = price("claude-sonnet-5-5", table=PriceTable.load(file))
+    later = replace(before, rates=Rates(1, 2, 3, 4, 10**15), source='a "quoted" source')
+    other = replace(before, model="*", as_of=SOME_DAY)
+    assert remember(later, file) == remember(other, file) == file
+    table = PriceTable.load(file)
+    assert price("claude-sonnet-5-5", table=table) == later
+    assert price("claude-of-tomorrow", table=table) == other
+    assert file.read_text().startswith("# mine\n" + OWN.rstrip())
+
+
+@pytest.mark.parametrize("text", ["[[price", "price = 1", '[[price]]\nendpoint = "x"\n', "\0"])
+def test_a_broken_table_is_not_written_to(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "prices.toml"
+    file.write_text(text)
+    with pytest.raises(PriceFileError, match="mend or remove it"):
+        remember(price("claude-sonnet-5-5"), file)
+    assert file.read_text() == text
 
 
 def test_the_users_price_comes_before_ours(tmp_path: Path) -> None:

@@ -137,7 +137,9 @@ async def test_the_answer_tells_what_the_server_can_do(session: Session) -> None
     assert can.text_document_sync.open_close
     assert can.text_document_sync.change == types.TextDocumentSyncKind.Incremental
     assert can.execute_command_provider
-    assert set(can.execute_command_provider.commands) == {"cope.server.accept", "cope.server.status"}
+    assert set(can.execute_command_provider.commands) == {
+        f"cope.server.{name}" for name in ("accept", "budget", "plan", "status")
+    }
 
 
 async def test_an_editor_gets_ghost_text_or_a_menu_entry_but_not_both(session: Session) -> None:
