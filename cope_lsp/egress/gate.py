@@ -6,7 +6,7 @@ bytes are looked at when the request is about to be sent, whatever was checked b
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,15 @@ _HEADERS = frozenset(
         "accept",
         "accept-encoding",
         "anthropic-version",
+        "authorization",
         "connection",
         "content-length",
         "content-type",
         "host",
-        "x-api-key",
     }
 )
 """All that a request says besides its body. The SDK would add the machine's system, Python and versions, and
-whatever ANTHROPIC_CUSTOM_HEADERS holds."""
+whatever ANTHROPIC_CUSTOM_HEADERS holds; so the key is set here, too, whatever stands there already."""
 
 REQUEST_BYTES_MAX = 1_000_000
 ANSWER_BYTES_MAX = 4_000_000
@@ -81,17 +81,17 @@ class Gate:
             msg = f"nothing of this project may be sent to {endpoint}; {step}"
             raise HostedRefusedError("no-consent", msg)
 
-    def client(self, parcel: Parcel, waits: Waits, *, literals: Iterable[str] = ()) -> httpx2.AsyncClient:
+    def client(self, parcel: Parcel, waits: Waits, *, key: str = "") -> httpx2.AsyncClient:
         """Return a client for one request. It follows no redirect and reads nothing of the environment.
 
         Args:
             parcel: what the request is for.
             waits: its deadlines.
-            literals: secrets known by value, such as the API key, that must not be in the body.
+            key: the endpoint's API key, which goes into its header and must not be in the body; "": none.
         """
         inner = httpx2.AsyncHTTPTransport(trust_env=False, retries=0, proxy=self._proxy or None)
         return httpx2.AsyncClient(
-            transport=_OneRequest(inner, self, parcel, tuple(literals)),
+            transport=_OneRequest(inner, self, parcel, key),
             timeout=httpx2.Timeout(waits.read_s, connect=waits.connect_s),
             follow_redirects=False,
             trust_env=False,
@@ -101,13 +101,11 @@ class Gate:
 class _OneRequest(httpx2.AsyncBaseTransport):
     """Sends one request, after a last look at it."""
 
-    def __init__(
-        self, inner: httpx2.AsyncBaseTransport, gate: Gate, parcel: Parcel, literals: tuple[str, ...]
-    ) -> None:
+    def __init__(self, inner: httpx2.AsyncBaseTransport, gate: Gate, parcel: Parcel, key: str) -> None:
         self._inner = inner
         self._gate = gate
         self._parcel = parcel
-        self._literals = literals
+        self._key = key
         self._used = False
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -115,12 +113,18 @@ class _OneRequest(httpx2.AsyncBaseTransport):
         body = await request.aread()
         await asyncio.to_thread(self._look_inside, body)
         self._used = True
-        for name in set(request.headers) - _HEADERS:
-            del request.headers[name]
-        request.headers["user-agent"] = f"cope-lsp/{__version__}"
+        self._set_headers(request.headers)
         response = await self._inner.handle_async_request(request)
         response.stream = _Bounded(response.stream)
         return response
+
+    def _set_headers(self, headers: httpx2.Headers) -> None:
+        for name in set(headers) - _HEADERS:
+            del headers[name]
+        headers.pop("authorization", None)
+        if self._key:
+            headers["authorization"] = f"Bearer {self._key}"
+        headers["user-agent"] = f"cope-lsp/{__version__}"
 
     def _look(self, request: httpx2.Request) -> None:
         parcel = self._parcel
@@ -135,7 +139,7 @@ class _OneRequest(httpx2.AsyncBaseTransport):
         if len(body) > REQUEST_BYTES_MAX:
             msg = f"the request has {len(body)} bytes; {REQUEST_BYTES_MAX} are the most that is sent"
             raise HostedRefusedError("too-large", msg)
-        kinds = {kind for text in _texts(body) for kind in secrets_in(text, literals=self._literals)}
+        kinds = {kind for text in _texts(body) for kind in secrets_in(text, literals=(self._key,))}
         if kinds:
             shown = ", ".join(sorted(kinds))
             msg = f"the request still holds what looks like a secret ({shown}); it was not sent"

@@ -164,7 +164,7 @@ class Claude:
         if self.endpoint == ANTHROPIC:
             msg = "there is no API key; set one: cope-lsp auth set"
             raise HostedRefusedError("no-key", msg)
-        return "none"  # a server on one's own machine asks for none, but the SDK wants something to send
+        return ""  # a server on one's own machine asks for none
 
 
 @dataclass(slots=True)
@@ -243,9 +243,9 @@ class _Call:
         # To connect and to greet both end before the whole call does: a handshake that is cut off from
         # outside leaves its socket open.
         waits = Waits(connect_s=min(CONNECT_S, self.config.hosted_timeout_s / 3))
-        async with self.gate.client(parcel, waits, literals=(self.key,)) as http:
+        async with self.gate.client(parcel, waits, key=self.key) as http:
             sdk = anthropic.AsyncAnthropic(
-                api_key=self.key,
+                api_key=self.key or "none",  # the SDK insists on one; what is sent is the gate's to say
                 base_url=self.config.hosted_endpoint,
                 max_retries=0,
                 http_client=http,

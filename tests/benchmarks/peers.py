@@ -45,12 +45,13 @@ def llama_bench(model: Path, *, prompt: int, generate: int, threads: int, repeti
 
 
 @contextmanager
-def llama_server(model: Path, *, threads: int, slots: int = 1) -> Iterator[str]:
+def llama_server(model: Path, *, threads: int, slots: int = 1, api_key: str = "") -> Iterator[str]:
     """Start llama-server on loopback and yield its address once it is healthy."""
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
     context = slots * CONTEXT_TOKENS_PER_SLOT
     arguments = ["-m", model, "--port", port, "-t", threads, "-np", slots, "-c", context, "--no-webui"]
+    arguments += ["--api-key", api_key] if api_key else []
     server = subprocess.Popen(
         [tool("llama-server"), *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

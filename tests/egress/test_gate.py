@@ -89,6 +89,22 @@ async def test_with_consent_one_request_leaves_and_is_recorded(
     assert gate.audit.text_of("r1") == sink.bodies[0].decode()
 
 
+async def test_the_key_is_in_its_header_whatever_stood_there_and_nothing_else_goes_along(
+    gate: Gate, sink: Sink, tmp_path: Path
+) -> None:
+    gate.consent.record(tmp_path, sink.url, "allowed")
+    spy = {"x-spy": "1", "Authorization": "Bearer of-somebody-else", "X-Api-Key": "of-somebody-else"}
+    for key in ("the-key-of-the-user", ""):
+        async with gate.client(Parcel("r1", tmp_path, sink.url, "plan"), Waits(), key=key) as client:
+            await client.post(sink.url, json={"text": "hello"}, headers=spy)
+    with_key, without = sink.headers
+    assert with_key.pop("authorization") == "Bearer the-key-of-the-user"
+    assert with_key == without
+    assert set(without) == {
+        *("accept", "accept-encoding", "connection", "content-length", "content-type", "host", "user-agent")
+    }
+
+
 async def test_consent_for_one_project_is_none_for_another(gate: Gate, sink: Sink, tmp_path: Path) -> None:
     gate.consent.record(tmp_path / "mine", sink.url, "allowed")
     with pytest.raises(HostedRefusedError):
@@ -102,7 +118,7 @@ async def test_a_secret_in_the_final_bytes_stops_them(gate: Gate, sink: Sink, tm
     gate.consent.record(tmp_path, sink.url, "allowed")
     key = "no-known-shape-" + "7"
     with pytest.raises(HostedRefusedError) as refused:
-        await send(gate, sink, tmp_path, {"messages": [{"content": f"it is {key}"}]}, literals=[key])
+        await send(gate, sink, tmp_path, {"messages": [{"content": f"it is {key}"}]}, key=key)
     assert refused.value.reason == "secret"
     assert not sink.bodies
 

@@ -45,11 +45,13 @@ class Provider:
     def __init__(self) -> None:
         self.mode, self.status, self.posts = "well", 200, 0
         self.bodies: list[str] = []
+        self.headers: list[dict[str, str]] = []
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 provider.posts += 1
+                provider.headers.append({name.lower(): value for name, value in self.headers.items()})
                 provider.bodies.append(self.rfile.read(int(self.headers["content-length"])).decode())
                 body, kind = provider.answer()
                 self.send_response(provider.status)

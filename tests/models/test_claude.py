@@ -84,6 +84,7 @@ async def test_a_plan_is_asked_and_charged_by_its_usage(setting: Setting, provid
     assert answer.cost_nusd == COST_NUSD == await setting.spent()
     assert 0 < answer.cost_nusd < answer.bound_nusd
     assert provider.posts == await setting.calls() == 1
+    assert provider.headers[0]["authorization"] == "Bearer key-for-the-test"
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -9,7 +9,7 @@ from cope_lsp.assistant import Assistant
 from cope_lsp.cascade.planner import guideline_question
 from cope_lsp.config import Config
 from cope_lsp.egress.consent import ConsentStore
-from cope_lsp.errors import HostedRefusedError
+from cope_lsp.errors import HostedFailedError, HostedRefusedError
 from cope_lsp.ledger.ledger import Ledger
 from cope_lsp.ledger.prices import Price
 from cope_lsp.models import catalog
@@ -19,9 +19,12 @@ from tests.models.provider import write_prices
 PASSAGE = 'def merge(first, second):\n    """Merge two sorted lists."""\n'
 
 
+KEY = "key-for-the-test"  # what `home` says is the user's
+
+
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with llama_server(catalog.resolve(None), threads=1, slots=1) as url:
+    with llama_server(catalog.resolve(None), threads=1, slots=1, api_key=KEY) as url:
         yield url
 
 
@@ -42,6 +45,21 @@ async def test_a_plan_is_asked_and_charged_exactly(home: Path, address: str) -> 
     assert (call.state, call.basis, call.spent_nusd) == ("settled", "usage", answer.cost_nusd)
     assert 0 < answer.cost_nusd < quote.bound_nusd
     assert (report.findings, report.recomputed) == ((), 1)
+
+
+async def test_a_key_that_the_server_does_not_know_is_told_and_costs_nothing(
+    home: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_prices(home / "config" / "cope-lsp" / "prices.toml", address)
+    ConsentStore().record(home, address, "allowed")
+    monkeypatch.setenv("COPE_LSP_API_KEY", "key-of-somebody-else")
+    assistant = Assistant.from_config(Config(hosted_endpoint=address))
+    with pytest.raises(HostedFailedError, match="cope-lsp auth set") as failed:
+        await assistant.ask(guideline_question(PASSAGE, "", home, home / "merge.py"))
+    budget = await assistant.budget()
+    await assistant.close()
+    assert failed.value.reason == "key-rejected"
+    assert (budget.day.spent_nusd, budget.calls) == (0, 1)
 
 
 @pytest.mark.parametrize(
