@@ -205,7 +205,8 @@ def _changed(limits: Limits, arguments: argparse.Namespace) -> Limits:
 
 def _print_limits(console: Console, limits: Limits) -> None:
     parts = {"call": limits.call_nusd, "day": limits.day_nusd, "month": limits.month_nusd}
-    console.print("Limits: " + ", ".join(f"{_limit(amount)} a {name}" for name, amount in parts.items()))
+    shown = ", ".join(f"{_limit(amount)} a {name}" for name, amount in parts.items())
+    console.print(f"Limits: {shown}", highlight=False)
     for row in limits.models:
         own = f"{_limit(row.day_nusd)} a day, {_limit(row.month_nusd)} a month"
         console.print(f"  {escape(row.model)}: {own}")
@@ -238,10 +239,17 @@ def _print_calls(console: Console, calls: tuple[Call, ...]) -> None:
     table.add_column("reserved", justify="right")
     for call in calls:
         table.add_row(
-            _time(call.at_ms), escape(call.purpose), escape(call.model), call.state,
+            _time(call.at_ms), escape(call.purpose), escape(call.model), _state(call),
             usd(call.spent_nusd), f"[dim]{usd(call.bound_nusd)}[/]",
         )  # fmt: skip
     console.print(table)
+
+
+def _state(call: Call) -> str:
+    """Say what became of a call, and why it cost what it did when that is not the server's own count."""
+    if call.state == "settled":
+        return "settled" if call.basis == "usage" else "settled, in full"
+    return f"voided: {escape(call.basis)}" if call.state == "voided" else call.state
 
 
 def _time(at_ms: int) -> str:

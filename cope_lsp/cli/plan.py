@@ -77,14 +77,16 @@ def _show(question: Question, quote: Quote, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(quote) | {"system": question.system, "text": question.text.text}))
         return
-    Console().print(f"[bold]Nothing was sent.[/] {escape(_terms(quote))}\n[dim]instructions[/]")
+    nothing = f"[bold]Nothing was sent.[/] {escape(_terms(quote))}"
+    Console().print(f"{nothing}\n\n[dim]instructions[/]", highlight=False)
     print(f"{question.system}\n")
     Console().print("[dim]text[/]")
     print(question.text.text)
 
 
 def _terms(quote: Quote) -> str:
-    hidden = f", {len(quote.redacted)} secrets taken out" if quote.redacted else ""
+    count = len(quote.redacted)
+    hidden = f", {count} secret{'s' if count > 1 else ''} taken out," if count else ""
     return (
         f"{quote.bytes} bytes{hidden} would go to {quote.model} at {quote.endpoint}, "
         f"for at most {usd(quote.bound_nusd)}."

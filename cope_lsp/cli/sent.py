@@ -12,10 +12,15 @@ from cope_lsp.config import Loaded
 from cope_lsp.egress.audit import Audit, Sent
 from cope_lsp.errors import CopeError
 
+ID_SHOWN = 12
+"""Characters of a request's id in the table; far more than tell two requests apart."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `sent` takes."""
-    parser.add_argument("id", nargs="?", metavar="ID", help="show the text of this request")
+    parser.add_argument(
+        "id", nargs="?", metavar="ID", help="show the text of this request; its start will do"
+    )
     parser.add_argument("--last", type=int, default=20, metavar="N", help="how many requests")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -37,20 +42,22 @@ def run(arguments: argparse.Namespace, _loaded: Loaded) -> int:
     return 0
 
 
-def _text(audit: Audit, requests: tuple[Sent, ...], sent_id: str) -> str:
+def _text(audit: Audit, requests: tuple[Sent, ...], start: str) -> str:
+    found = {sent.id for sent in requests if sent.id.startswith(start)}
+    if len(found) != 1:
+        number = "several requests begin with" if found else "there is no request"
+        raise CopeError(f"{number} {start}; see: cope-lsp sent")
+    (sent_id,) = found
     text = audit.text_of(sent_id)
-    if text is not None:
-        return text
-    if any(sent.id == sent_id for sent in requests):
+    if text is None:
         msg = f"the text of {sent_id} was not kept; hosted.keep_sent = true keeps that of the next ones"
-    else:
-        msg = f"there is no request {sent_id}; see: cope-lsp sent"
-    raise CopeError(msg)
+        raise CopeError(msg)
+    return text
 
 
 def _print(requests: tuple[Sent, ...]) -> None:
     table = Table("when (UTC)", "for", "to", "bytes", "project", "id", box=None, pad_edge=False)
     for sent in requests:
         row = (sent.at.removesuffix("+00:00"), sent.purpose, sent.endpoint, str(sent.bytes), sent.workspace)
-        table.add_row(*map(escape, row), f"[dim]{sent.id}[/]")
+        table.add_row(*map(escape, row), f"[dim]{sent.id[:ID_SHOWN]}[/]")
     Console().print(table)

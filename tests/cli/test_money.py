@@ -86,6 +86,19 @@ def test_the_text_of_a_request_is_kept_only_on_wish(hosted: Shell) -> None:
     keeping = replace(hosted, variables={**hosted.variables, "COPE_LSP_HOSTED_KEEP_SENT": "true"})
     second = json.loads(plan(keeping, "--json"))["reservation"]
     assert "def merge" in hosted.run("sent", second).stdout
+    (shown,) = (line for line in hosted.run("sent").stdout.splitlines() if second[:12] in line)
+    assert "def merge" in hosted.run("sent", shown.split()[-1]).stdout
+
+
+def test_a_call_of_unknown_outcome_is_in_the_history_in_full(hosted: Shell, provider: Provider) -> None:
+    hosted.run("consent", "allow")
+    provider.mode = "clean early end"
+    assert "try again" in plan(hosted)
+    provider.mode, provider.status = "well", 401
+    assert "cope-lsp auth set" in plan(hosted)
+    rejected, unknown = (line.split("  ") for line in hosted.run("budget", "history").stdout.splitlines()[1:])
+    assert "settled, in full" in unknown
+    assert any(cell.startswith("voided: turned down with status 401") for cell in rejected)
 
 
 def test_a_limit_refuses_before_anything_is_sent(hosted: Shell, provider: Provider) -> None:
