@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cope_lsp.completion.completer import Completer
 from cope_lsp.config import Config
+from cope_lsp.egress.audit import Audit
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.ledger.entries import Summary
 from cope_lsp.ledger.ledger import Ledger
@@ -28,6 +29,7 @@ class Assistant:
     def __init__(self, config: Config, model: TextModel) -> None:
         self.config = config
         self.consent = ConsentStore()
+        self.audit = Audit(keep_text=config.hosted_keep_sent)
         self._model = model
         self._completer = Completer(model)
         self._teller = Teller(Ledger())
@@ -49,6 +51,7 @@ class Assistant:
             self._retire(self._hosted.close(self.config.hosted_timeout_s))
             self._hosted = None
         self.config = config
+        self.audit.keep_text = config.hosted_keep_sent
 
     async def complete(self, request: CompletionRequest) -> Completion:
         """Return ghost text, or the reason why there is none. Never leaves the machine."""
@@ -101,12 +104,16 @@ class Assistant:
         await self._teller.close()
 
     async def _hosted_model(self) -> "Claude":
-        if self._hosted is None:
+        while self._hosted is None:
             config = self.config
-            made = await asyncio.to_thread(_hosted_from, config, self._teller, self.consent)
-            if self._hosted is None:  # while it was made, another question may have made one too
-                self._hosted = made
+            made = await asyncio.to_thread(_hosted_from, config, self._teller, self.consent, self.audit)
+            self._adopt(made, config)
         return self._hosted
+
+    def _adopt(self, made: "Claude", config: Config) -> None:
+        """Keep a hosted model, unless another question made one meanwhile, or the settings are others."""
+        if self._hosted is None and config is self.config:
+            self._hosted = made
 
     def _retire(self, ending: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(ending)
@@ -114,8 +121,9 @@ class Assistant:
         task.add_done_callback(self._retiring.discard)
 
 
-def _hosted_from(config: Config, teller: Teller, consent: ConsentStore) -> "Claude":
+def _hosted_from(config: Config, teller: Teller, consent: ConsentStore, audit: Audit) -> "Claude":
     # The SDK takes a second to import, and most sessions never ask a hosted model.
+    from cope_lsp.egress.gate import Gate  # noqa: PLC0415
     from cope_lsp.models.claude import Claude  # noqa: PLC0415
 
-    return Claude.from_config(config, teller, consent)
+    return Claude(config, Gate(consent, audit, proxy=config.hosted_proxy), teller)

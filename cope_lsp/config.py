@@ -33,6 +33,9 @@ Reach = Literal["user", "tighten", "any"]
 whatever of true and false the setting's `tightest` says. "any": they may set any value."""
 
 
+_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What is known of one setting besides its type and its default."""
@@ -112,7 +115,7 @@ class Config:
         "https://api.anthropic.com",
         "hosted.endpoint",
         "Where plans are asked for: any server or gateway that speaks the Messages API.",
-        pattern=r"https?://[A-Za-z0-9.\-\[\]:]+(/[\w./~\-]*)?",
+        pattern=rf"https?://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?(/[\w./~\-]*)?",
         shape="a URL such as https://api.anthropic.com, without user, password or query",
     )
     hosted_model: str = _setting(
@@ -205,6 +208,16 @@ def load(
 def for_project(loaded: Loaded, project: Path | None) -> Loaded:
     """Read all sources again, with the `.cope.toml` of `project`."""
     return load(project=project, overrides=loaded.overrides)
+
+
+def is_offline(folder: Path, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the user, the environment or a project around `folder` wants no connection, as of now."""
+    loading = _Loading(Loaded(Config(), {}, (), {}))
+    loading.read_file(user_file(), trusted=True)
+    for around in (folder, *folder.parents):
+        loading.read_file(around / PROJECT_FILE, trusted=False)
+    loading.read_environment(environment)
+    return loading.result().config.offline
 
 
 def with_editor_settings(loaded: Loaded, values: object) -> Loaded:

@@ -28,6 +28,7 @@ RefusalReason = Literal[
     "resting",
     "unreserved",
     "unrecorded",
+    "cancelled",
 ]
 """Why a hosted model was not asked. "resting": it failed several times in a row and is left alone a while."""
 
@@ -48,6 +49,7 @@ FailureReason = Literal[
     "cut-short",
     "not-understood",
     "redirected",
+    "no-plan",
 ]
 """What became of an attempt: one class for each thing that a person would do about it."""
 

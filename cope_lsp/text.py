@@ -5,9 +5,12 @@ Python's `str.splitlines` also breaks lines at form feeds, U+2028 and others; LS
 """
 
 import re
+import unicodedata
 from typing import Literal
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
+
+_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs"})
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 
@@ -15,6 +18,14 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 def split_lines(text: str) -> list[str]:
     """Split `text` into lines that keep their ends; a text that ends in a line end has no empty last line."""
     return _LINE.findall(text)
+
+
+def without_hidden(text: str) -> str:
+    """Return `text` without what a terminal or an editor would obey or hide: control and format characters.
+
+    Escape sequences, right-to-left marks, zero-width and tag characters go; line ends and tabs stay.
+    """
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _HIDDEN)
 
 
 def without_end(line: str) -> str:

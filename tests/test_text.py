@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cope_lsp.text import Encoding, TextBuffer, column, split_lines, units, without_end
+from cope_lsp.text import Encoding, TextBuffer, column, split_lines, units, without_end, without_hidden
 from tests.conftest import scaled
 
 ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
@@ -253,3 +253,9 @@ def test_later_offsets_have_later_positions(text: str, encoding: Encoding) -> No
     buffer = TextBuffer(text, encoding)
     found = [buffer.position(offset) for offset in range(len(text) + 1)]
     assert all(earlier <= later for earlier, later in pairwise(found))
+
+
+def test_what_a_terminal_or_an_editor_would_obey_or_hide_goes() -> None:
+    assert (
+        without_hidden("a\tb\nc\x1b[2J\x9b\u202e\u200b\ufeff\U000e0041\r d é 漢 😀") == "a\tb\nc[2J d é 漢 😀"
+    )

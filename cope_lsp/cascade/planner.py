@@ -6,7 +6,10 @@ The large model plans and the small one executes: "Efficient LLM Collaboration v
 from pathlib import Path
 
 from cope_lsp.egress.redact import redact
+from cope_lsp.errors import HostedRefusedError
 from cope_lsp.models.question import Question
+
+CHARACTERS_MAX = 40_000
 
 SYSTEM = (
     "You advise a small code model that writes one function. In one or two sentences, say how to do it: the "
@@ -22,6 +25,13 @@ def guideline_question(passage: str, instruction: str, workspace: Path, file: Pa
         instruction: what the user wants of it; "" when the definition says it all.
         workspace: the project, whose consent and ignore files count.
         file: where the passage is from.
+
+    Raises:
+        HostedRefusedError: it is too large.
     """
     goal = f"Task: {instruction.strip()}\n\n" if instruction.strip() else ""
-    return Question(SYSTEM, redact(f"{goal}{passage}"), workspace, "plan", (file,))
+    text = f"{goal}{passage}".encode("utf-8", "replace").decode()  # half a surrogate pair cannot be sent
+    if len(text) > CHARACTERS_MAX:
+        msg = f"the definition and the instruction have {len(text)} characters of at most {CHARACTERS_MAX}"
+        raise HostedRefusedError("too-large", f"{msg}; ask for a smaller part")
+    return Question(SYSTEM, redact(text), workspace, "plan", (file,))

@@ -166,13 +166,10 @@ def _print_models(console: Console, summary: Summary) -> None:
 
 
 def _set(arguments: argparse.Namespace, ledger: Ledger) -> int:
-    before = ledger.limits()
-    after = _changed(before, arguments)
-    if after != before:
-        try:
-            ledger.set_limits(after)
-        except ValueError as error:
-            raise CopeError(str(error)) from error
+    try:
+        after = ledger.change_limits(lambda before: _changed(before, arguments))
+    except ValueError as error:
+        raise CopeError(str(error)) from error
     if arguments.reopen:
         ledger.reopen()
     if arguments.json:
@@ -190,11 +187,13 @@ def _changed(limits: Limits, arguments: argparse.Namespace) -> Limits:
     }
     if arguments.warn is not None:
         limits = replace(limits, warn_percent=arguments.warn)
-    if not arguments.model_only:
+    if arguments.model_only is None:
         return replace(limits, **given)
     if "call_nusd" in given:
         msg = "--call is for all models; with --model-only give --day or --month"
         raise CopeError(msg)
+    if not arguments.model_only:
+        raise CopeError("--model-only takes the name of a model")
     name = arguments.model_only
     rows = {row.model: row for row in limits.models}
     own = replace(rows.get(name, ModelLimit(name)), **given)

@@ -53,14 +53,14 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
 
 
 def _change(store: ConsentStore, action: str, workspace: Path, endpoint: str) -> None:
-    try:
-        if action == "forget":
+    if action == "forget":
+        try:
             store.forget(workspace, endpoint)
-        else:
-            store.record(workspace, endpoint, "allowed" if action == "allow" else "denied")
-    except OSError as error:
-        msg = f"the answer cannot be stored: {error.strerror}"
-        raise CopeError(msg) from error
+        except OSError as error:
+            msg = f"the answer cannot be removed: {error.strerror}"
+            raise CopeError(msg) from error
+    else:
+        store.record(workspace, endpoint, "allowed" if action == "allow" else "denied")
 
 
 def _folder(path: Path) -> Path:

@@ -20,7 +20,7 @@ from cope_lsp.assistant import Assistant
 from cope_lsp.config import Loaded, settings, user_file
 from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.key import find_key
-from cope_lsp.errors import CopeError, LedgerError
+from cope_lsp.errors import CopeError, KeyStoreError, LedgerError
 from cope_lsp.ledger.entries import usd
 from cope_lsp.ledger.prices import PriceGap, PriceTable
 from cope_lsp.models import catalog
@@ -169,7 +169,10 @@ def _price(endpoint: str, model: str) -> Finding:
 
 
 async def _key(endpoint: str) -> Finding:
-    key = await find_key(endpoint, os.environ)
+    try:
+        key = await find_key(endpoint, os.environ)
+    except KeyStoreError as error:
+        return Finding("API key", "note", str(error))
     if key is None:
         return Finding("API key", "ok", "none, so no hosted model is asked", "to have one: cope-lsp auth set")
     return Finding("API key", "ok", f"from {key.origin}")

@@ -13,10 +13,10 @@ from rich.markup import escape
 from cope_lsp.assistant import Assistant
 from cope_lsp.cascade.planner import guideline_question
 from cope_lsp.cli.files import read_text
-from cope_lsp.config import Loaded
+from cope_lsp.config import Loaded, is_offline
 from cope_lsp.context.passage import line_of_symbol, passage
 from cope_lsp.egress import offline
-from cope_lsp.errors import CopeError
+from cope_lsp.errors import CopeError, HostedRefusedError
 from cope_lsp.ledger.entries import usd
 from cope_lsp.models.question import Answer, Question, Quote
 
@@ -59,10 +59,9 @@ def _project_of(path: Path) -> Path:
 async def _plan(arguments: argparse.Namespace, loaded: Loaded, question: Question) -> int:
     assistant = Assistant.from_config(loaded.config)
     try:
-        quote = await assistant.quote(question)
         if arguments.show:
-            _show(question, quote, as_json=arguments.json)
-            return 0
+            return await _show(assistant, question, as_json=arguments.json)
+        quote = await assistant.quote(question)
         _agree(assistant, question, quote, yes=arguments.yes)
         console = Console(stderr=True, quiet=arguments.json)
         with console.status(f"asking {escape(quote.model)}, at most {usd(quote.bound_nusd)}"):
@@ -73,15 +72,22 @@ async def _plan(arguments: argparse.Namespace, loaded: Loaded, question: Questio
         await assistant.close()
 
 
-def _show(question: Question, quote: Quote, *, as_json: bool) -> None:
+async def _show(assistant: Assistant, question: Question, *, as_json: bool) -> int:
+    """Print what would be sent; also where it would be refused, with the reason."""
+    try:
+        quote = await assistant.quote(question)
+        terms, values = _terms(quote), asdict(quote) | {"refusal": None}
+    except HostedRefusedError as error:
+        terms, values = f"It would be refused: {error}.", {"refusal": error.reason}
     if as_json:
-        print(json.dumps(asdict(quote) | {"system": question.system, "text": question.text.text}))
-        return
-    nothing = f"[bold]Nothing was sent.[/] {escape(_terms(quote))}"
+        print(json.dumps(values | {"system": question.system, "text": question.text.text}))
+        return 0
+    nothing = f"[bold]Nothing was sent.[/] {escape(terms)}"
     Console().print(f"{nothing}\n\n[dim]instructions[/]", highlight=False)
     print(f"{question.system}\n")
     Console().print("[dim]text[/]")
     print(question.text.text)
+    return 0
 
 
 def _terms(quote: Quote) -> str:
@@ -97,7 +103,7 @@ def _agree(assistant: Assistant, question: Question, quote: Quote, *, yes: bool)
     """Ask the user once per project and server; without a terminal there is nobody to ask."""
     if assistant.consent.answer(question.workspace, quote.endpoint) is not None:
         return  # what was denied is refused by the gate, with the way to change it
-    if offline.is_on():
+    if offline.is_on() or is_offline(question.workspace):
         return
     if not yes:
         if not (sys.stdin is not None and sys.stdin.isatty()):

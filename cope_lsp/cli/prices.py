@@ -11,9 +11,10 @@ from rich.markup import escape
 from cope_lsp.cli.money import NONE, amount_nusd
 from cope_lsp.config import Config
 from cope_lsp.egress.endpoint import endpoint_of
+from cope_lsp.egress.key import ANTHROPIC
 from cope_lsp.errors import CopeError
 from cope_lsp.ledger.entries import usd
-from cope_lsp.ledger.prices import Price, PriceGap, PriceTable, Rates, remember
+from cope_lsp.ledger.prices import Price, PriceGap, PriceTable, Rates, remember, user_prices
 
 _WRITE_5M, _WRITE_1H = (5, 4), (2, 1)
 """What the provider of the shipped prices asks for cache writes: 1.25 and 2 times the input's price."""
@@ -45,12 +46,25 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
     model = arguments.model or config.hosted_model
     rates = _rates(arguments)
     if rates is not None:
+        _refuse_doubtful(arguments, endpoint, model)
         path = remember(Price(endpoint, model, datetime.now(UTC).date(), "the user", rates))
         if not arguments.json:
             print(f"Kept in {path}.")
     found = PriceTable.load().find(endpoint, model, datetime.now(UTC).date())
     _tell(found, as_json=arguments.json)
     return int(isinstance(found, PriceGap))
+
+
+def _refuse_doubtful(arguments: argparse.Namespace, endpoint: str, model: str) -> None:
+    """Refuse a price that would be too low without anybody having meant it."""
+    if arguments.free and not arguments.endpoint:
+        raise CopeError("--free takes --endpoint: name the server that is yours")
+    if arguments.free and endpoint == ANTHROPIC:
+        raise CopeError(f"{endpoint} is not free; give its prices with --input and --output")
+    known = PriceTable.load().known(endpoint, model)
+    if known and known.above:
+        step = f"write both prices into {user_prices()}, as in the shipped table"
+        raise CopeError(f"{model} costs more for long prompts; {step}")
 
 
 def _rates(arguments: argparse.Namespace) -> Rates | None:

@@ -8,7 +8,9 @@ from cope_lsp.text import split_lines
 LINES_MAX = 60
 """Far more than a function that one sentence can plan."""
 
-_WORDS = "def|class|func|function|fn|fun|sub|struct|interface|trait|impl|module|type|const|let|var"
+_BLOCK_WORDS = "def|class|func|function|fn|fun|sub|struct|interface|trait|impl|module"
+_WORDS = f"{_BLOCK_WORDS}|type|const|let|var"
+_CONTROL = "if|elif|else|for|foreach|while|switch|match|catch|do|try|with|return|await|throw|new"
 
 
 def line_of_symbol(text: str, symbol: str) -> int | None:
@@ -28,6 +30,24 @@ def line_of_symbol(text: str, symbol: str) -> int | None:
     return None
 
 
+def definition_around(text: str, line: int) -> int:
+    """Return the 0-based line that begins the definition around `line`; without one `line` itself."""
+    lines = [part.rstrip() for part in split_lines(text)]
+    start = min(line, len(lines) - 1)
+    while start > 0 and not lines[start]:
+        start -= 1
+    if line >= len(lines) or start < 0:
+        return line
+    outward = (start, *reversed(_around(lines, start)))
+    return next((number for number in outward if _begins_definition(lines[number])), line)
+
+
+def _begins_definition(line: str) -> bool:
+    if re.match(rf"\s*(?:{_CONTROL})\b", line):
+        return False
+    return bool(re.search(rf"\b(?:{_BLOCK_WORDS})\b\s*[\w*<(&]", line) or re.search(r"\w\s*\(.*\{\s*$", line))
+
+
 def passage(text: str, line: int) -> str:
     """Return the definition that begins at the 0-based `line`, with the lines it stands in, unindented.
 
@@ -38,7 +58,7 @@ def passage(text: str, line: int) -> str:
     if not 0 <= line < len(lines):
         return ""
     end = _end(lines, line)
-    around = _around(lines, line)
+    around = [lines[number] for number in _around(lines, line)]
     return "\n".join([*around, *lines[line:end]])
 
 
@@ -56,15 +76,16 @@ def _end(lines: Sequence[str], line: int) -> int:
     return end
 
 
-def _around(lines: Sequence[str], line: int) -> list[str]:
-    found: list[str] = []
+def _around(lines: Sequence[str], line: int) -> list[int]:
+    """Return the first line of each block around a line, the outermost first."""
+    found: list[int] = []
     depth = _depth(lines[line])
     for number in range(line - 1, -1, -1):
         if depth == 0:
             break
         if lines[number] and _depth(lines[number]) < depth:
             depth = _depth(lines[number])
-            found.insert(0, lines[number])
+            found.insert(0, number)
     return found
 
 

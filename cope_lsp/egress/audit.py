@@ -42,7 +42,7 @@ class Audit:
 
     def __init__(self, folder: Path | None = None, *, keep_text: bool = False) -> None:
         self._folder = folder or user_data_path("cope-lsp", appauthor=False) / "sent"
-        self._keep_text = keep_text
+        self.keep_text = keep_text
         self._bodies: deque[tuple[str, str]] = deque(maxlen=KEPT_MAX)
         _hush()
 
@@ -57,9 +57,10 @@ class Audit:
         sent = Sent(sent_id, at, endpoint, workspace, purpose, len(body), digest)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._rotate()
-        _write(self._record_path, json.dumps(asdict(sent)).encode() + b"\n", os.O_APPEND)
+        # The line before may be a torn one; an empty line is left out when the record is read.
+        _write(self._record_path, b"\n" + json.dumps(asdict(sent)).encode() + b"\n", os.O_APPEND)
         self._bodies.append((sent_id, body.decode("utf-8", "replace")))
-        if self._keep_text:
+        if self.keep_text:
             _write(self._folder / f"{sent_id}.json", body, os.O_TRUNC)
             self._forget_old_texts()
         return sent
@@ -68,7 +69,7 @@ class Audit:
         """Yield what was sent, oldest first; a damaged line is left out."""
         for path in (self._older_path, self._record_path):
             if path.exists():
-                yield from filter(None, map(_parsed, path.read_text("utf-8", "replace").splitlines()))
+                yield from filter(None, map(_parsed, path.read_text("utf-8", "replace").split("\n")))
 
     def text_of(self, sent_id: str) -> str | None:
         """Return the body of a request of this process, or one that was kept on disk; None without either."""

@@ -15,6 +15,7 @@ from typing import Literal
 from platformdirs import user_data_path
 
 from cope_lsp.egress.private import write_private
+from cope_lsp.errors import HostedRefusedError
 
 Answer = Literal["allowed", "denied"]
 
@@ -36,8 +37,17 @@ class ConsentStore:
         self._folder = folder or user_data_path("cope-lsp", appauthor=False) / "consent"
 
     def answer(self, workspace: Path, endpoint: str) -> Answer | None:
-        """Return what the user said; None when not asked yet, or when the answer cannot be read."""
-        name = _real(workspace)
+        """Return what the user said; None when not asked yet, or when the answer cannot be read.
+
+        What was denied for a folder is denied for all below it; what was allowed is so for itself alone.
+        """
+        real = workspace.resolve()
+        if any(self._said(folder, endpoint) == "denied" for folder in real.parents):
+            return "denied"
+        return self._said(real, endpoint)
+
+    def _said(self, real: Path, endpoint: str) -> Answer | None:
+        name = str(real)
         consent = _read(self._path(name, endpoint))
         # The name of the file is only a hash; what it says must match, too.
         if consent is None or (consent.workspace, consent.endpoint) != (name, endpoint):
@@ -48,10 +58,15 @@ class ConsentStore:
         """Remember an answer.
 
         Raises:
-            OSError: it cannot be written; then nothing changed.
+            HostedRefusedError: it cannot be written; then nothing changed.
         """
         consent = Consent(_real(workspace), endpoint, answer, datetime.now(UTC).isoformat(timespec="seconds"))
-        write_private(self._path(consent.workspace, endpoint), json.dumps(asdict(consent)))
+        try:
+            write_private(self._path(consent.workspace, endpoint), json.dumps(asdict(consent)))
+        except OSError as error:
+            step = "make the directory of cope-lsp's data yours and writable"
+            msg = f"your answer cannot be kept ({(error.strerror or '').lower()}), so nothing is sent; {step}"
+            raise HostedRefusedError("no-consent", msg) from error
         return consent
 
     def forget(self, workspace: Path, endpoint: str) -> bool:

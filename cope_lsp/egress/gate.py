@@ -6,13 +6,14 @@ bytes are looked at when the request is about to be sent, whatever was checked b
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from cope_lsp.config import is_offline
 from cope_lsp.egress import offline
 from cope_lsp.egress.audit import Audit
 from cope_lsp.egress.consent import ConsentStore
@@ -37,7 +38,9 @@ _HEADERS = frozenset(
 whatever ANTHROPIC_CUSTOM_HEADERS holds; so the key is set here, too, whatever stands there already."""
 
 REQUEST_BYTES_MAX = 1_000_000
-ANSWER_BYTES_MAX = 4_000_000
+ANSWER_BYTES_MAX = 200_000
+PIECE_BYTES_MAX = 16_000
+"""What is handed on at once of an answer, so that reading it never holds the event loop for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class Parcel:
     workspace: Path
     endpoint: str
     purpose: str
+    answer_bytes_max: int = ANSWER_BYTES_MAX
+    is_wanted: Callable[[], bool] = lambda: True
+    """Whether whoever asked still waits for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +72,16 @@ class Gate:
         self.audit = audit
         self._proxy = proxy
 
-    def check(self, workspace: Path, endpoint: str) -> None:
-        """Return if something of `workspace` may be sent to `endpoint` now.
+    async def check(self, workspace: Path, endpoint: str) -> None:
+        """Return if something of `workspace` may be sent to `endpoint` now, by what the disk says now.
 
         Raises:
             HostedRefusedError: offline is on, or the user has not agreed.
         """
-        if offline.is_on():
+        await asyncio.to_thread(self._check, workspace, endpoint)
+
+    def _check(self, workspace: Path, endpoint: str) -> None:
+        if offline.is_on() or is_offline(workspace.resolve()):
             msg = "offline is on; switch it off in the settings (offline = false) to ask a hosted model"
             raise HostedRefusedError("offline", msg)
         if self.consent.answer(workspace, endpoint) != "allowed":
@@ -109,13 +118,17 @@ class _OneRequest(httpx2.AsyncBaseTransport):
         self._used = False
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        self._look(request)
+        await self._look(request)
         body = await request.aread()
         await asyncio.to_thread(self._look_inside, body)
+        await self._look(request)  # the user may have changed their mind meanwhile
         self._used = True
         self._set_headers(request.headers)
         response = await self._inner.handle_async_request(request)
-        response.stream = _Bounded(response.stream)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            await response.aclose()
+            raise httpx2.DecodingError("the answer is compressed, which was not asked for", request=request)
+        response.stream = _Bounded(response.stream, self._parcel.answer_bytes_max)
         return response
 
     def _set_headers(self, headers: httpx2.Headers) -> None:
@@ -124,25 +137,29 @@ class _OneRequest(httpx2.AsyncBaseTransport):
         headers.pop("authorization", None)
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
+        headers["accept-encoding"] = "identity"  # a small answer must not become a large one here
         headers["user-agent"] = f"cope-lsp/{__version__}"
 
-    def _look(self, request: httpx2.Request) -> None:
+    async def _look(self, request: httpx2.Request) -> None:
         parcel = self._parcel
         if self._used:
             raise HostedRefusedError("unreserved", "a second request under one reservation was stopped")
+        if not parcel.is_wanted():
+            raise HostedRefusedError("cancelled", "cancelled before anything was sent")
         if endpoint_of(str(request.url)) != parcel.endpoint:
             msg = f"a request for {parcel.endpoint} was about to go to {request.url.host}"
             raise HostedRefusedError("no-consent", msg)
-        self._gate.check(parcel.workspace, parcel.endpoint)
+        await self._gate.check(parcel.workspace, parcel.endpoint)
 
     def _look_inside(self, body: bytes) -> None:
         if len(body) > REQUEST_BYTES_MAX:
-            msg = f"the request has {len(body)} bytes; {REQUEST_BYTES_MAX} are the most that is sent"
-            raise HostedRefusedError("too-large", msg)
+            msg = f"the request has {len(body)} bytes of at most {REQUEST_BYTES_MAX}"
+            raise HostedRefusedError("too-large", f"{msg}; ask for a smaller definition")
         kinds = {kind for text in _texts(body) for kind in secrets_in(text, literals=(self._key,))}
         if kinds:
             shown = ", ".join(sorted(kinds))
-            msg = f"the request still holds what looks like a secret ({shown}); it was not sent"
+            step = "take it out of the code or the instruction, or put the file on an ignore list"
+            msg = f"the request still holds what looks like a secret ({shown}), so it was not sent; {step}"
             raise HostedRefusedError("secret", msg)
         parcel = self._parcel
         try:
@@ -160,17 +177,20 @@ class _OneRequest(httpx2.AsyncBaseTransport):
 class _Bounded(httpx2.AsyncByteStream):
     """The bytes of an answer, up to a limit: a server that never ends must not fill the memory."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, bytes_max: int) -> None:
         self._stream = stream
+        self._bytes_max = bytes_max
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         received = 0
         async for piece in self._stream:
             received += len(piece)
-            if received > ANSWER_BYTES_MAX:
-                msg = f"the answer is longer than {ANSWER_BYTES_MAX} bytes"
+            if received > self._bytes_max:
+                msg = f"the answer is longer than {self._bytes_max} bytes"
                 raise httpx2.RemoteProtocolError(msg)
-            yield piece
+            for start in range(0, len(piece), PIECE_BYTES_MAX):
+                yield piece[start : start + PIECE_BYTES_MAX]
+                await asyncio.sleep(0)
 
     async def aclose(self) -> None:
         await self._stream.aclose()

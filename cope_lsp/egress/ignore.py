@@ -56,7 +56,8 @@ class IgnoreRules:
         """Take the folder, which need not be a repository.
 
         Args:
-            workspace: its root; ignore files of folders above it count if it lies inside a repository.
+            workspace: its root. A `.gitignore` above it counts if it lies inside a repository, the other
+                ignore files in any case.
         """
         self._given = Path(os.path.abspath(workspace))  # noqa: PTH100  # resolve() would follow links
         self._workspace = Path(os.path.realpath(workspace))
@@ -90,13 +91,16 @@ class IgnoreRules:
         return ""
 
     def _refused(self, path: Path) -> str:
-        relative = path.relative_to(self._workspace).as_posix()
-        return denied(relative) or _own_folder(path) or self._ignored(path)
+        # A folder of secrets is one also when it was itself opened as the workspace.
+        named = path.relative_to(path.anchor).as_posix()
+        return denied(named) or _own_folder(path) or self._ignored(path)
 
     def _ignored(self, path: Path) -> str:
         repository = _repository(self._workspace)
         for name in IGNORE_FILES:
-            root = repository or self._workspace
+            # Git's own lists end with its repository. The others count wherever they stand above, so that
+            # opening a folder deeper is no way around them.
+            root = repository or self._workspace if name == ".gitignore" else Path(path.anchor)
             listed: list[_Listed] = []
             if name == ".gitignore" and repository:
                 listed = [self._read(repository, _exclude_file(repository))]
@@ -142,7 +146,7 @@ class IgnoreRules:
 
 
 def denied(relative: str) -> str:
-    """Return why the built-in list refuses a path of a workspace, given with slashes; "" if it does not."""
+    """Return why the built-in list refuses a path, given with slashes; "" if it does not."""
     parts = relative.split("/")
     for depth in range(1, len(parts) + 1):
         verdict = None

@@ -62,11 +62,13 @@ async def find_key(endpoint: str, environment: Mapping[str, str]) -> Key | None:
     `COPE_LSP_API_KEY` is for the configured endpoint, `ANTHROPIC_API_KEY` for Anthropic's alone.
 
     Raises:
-        KeyStoreError: one was stored but cannot be read.
+        KeyStoreError: one was stored but cannot be read, or a variable holds what cannot be one.
     """
     names = [OWN_VARIABLE] + ([ANTHROPIC_VARIABLE] if endpoint == ANTHROPIC else [])
     for name in names:
         if secret := environment.get(name, "").strip():
+            if not _SENDABLE.fullmatch(secret):
+                raise KeyStoreError(f"{name} holds no API key, which is one word of ASCII; copy it once more")
             return Key(secret, name)
     return await asyncio.to_thread(_stored_key, endpoint)
 

@@ -13,8 +13,8 @@ Kind = Literal["reserve", "settle", "void", "limit", "reopen", "clock"]
 """reserve: an attempt may be made. settle, void: what became of it. limit: the limits from here on.
 reopen: the user accepts an overrun. clock: the ledger's time is brought back to the machine's."""
 
-Basis = Literal["usage", "reserve", "cancelled"]
-"""What a settlement rests on: the server's usage, the reservation, or what a cancelled call costs at most."""
+Basis = Literal["usage", "reserve"]
+"""What a settlement rests on: the server's usage, or the reservation where that is not known."""
 
 Which = Literal["call", "day", "month", "model-day", "model-month", "closed"]
 State = Literal["open", "warning", "closed"]

@@ -183,13 +183,27 @@ class Ledger:
             return session.limits()
 
     def set_limits(self, limits: Limits) -> None:
-        """Set all limits; `dataclasses.replace(ledger.limits(), day_nusd=...)` changes one.
+        """Set all limits.
 
         Raises:
             ValueError: one is negative or absurd, or a model is named twice.
         """
-        _check_limits(limits)
-        self._append("limit", asdict(limits))
+        self.change_limits(lambda _: limits)
+
+    def change_limits(self, change: Callable[[Limits], Limits]) -> Limits:
+        """Set the limits that `change` makes of those that hold, and return them; no other change comes between.
+
+        Raises:
+            ValueError: one is negative or absurd, or a model is named twice.
+        """
+        with self._store.session() as session:
+            before = session.limits()
+            limits = change(before)
+            _check_limits(limits)
+            if limits != before:
+                at_ms = self._now_ms(session)
+                session.add(Entry(0, f"limit-{uuid4().hex}", "limit", at_ms, detail=asdict(limits)))
+            return limits
 
     def reopen(self) -> None:
         """Accept every overrun so far, so that the budget opens again."""

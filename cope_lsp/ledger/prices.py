@@ -22,7 +22,7 @@ AGE_DAYS_MAX = 180
 FILE_BYTES_MAX = 200_000
 NUSD_PER_USD = 10**9
 _RATES = ("input", "output", "cache_write_5m", "cache_write_1h", "cache_read")
-_BROKEN = (OSError, ValueError, KeyError, TypeError, InvalidOperation, RecursionError)
+_BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, InvalidOperation, RecursionError)
 """What reading a table of the user's can raise."""
 
 
@@ -66,21 +66,13 @@ class Price:
         Raises:
             UsageError: a count is missing or no count, or it names a service that this table has no price for.
         """
-        if usage.get("service_tier") not in {None, "standard"} or usage.get("speed") not in {
-            None,
-            "standard",
-        }:
-            msg = "a service tier or speed without a price"
-            raise UsageError(msg)
-        if any(dict(usage.get("server_tool_use") or {}).values()):
-            msg = "server tools have no price"
-            raise UsageError(msg)
+        _refuse_without_price(usage)
         fresh, output = _count(usage, "input_tokens"), _count(usage, "output_tokens")
-        written, read = (
-            _optional(usage, "cache_creation_input_tokens"),
-            _optional(usage, "cache_read_input_tokens"),
-        )
-        hour = min(_optional(dict(usage.get("cache_creation") or {}), "ephemeral_1h_input_tokens"), written)
+        read = _optional(usage, "cache_read_input_tokens")
+        by_age = _mapping(usage, "cache_creation")
+        hour = _optional(by_age, "ephemeral_1h_input_tokens")
+        parts = hour + _optional(by_age, "ephemeral_5m_input_tokens")
+        written = max(_optional(usage, "cache_creation_input_tokens"), parts)
         rates = self.above if self.above and fresh + written + read > self.over else self.rates
         return _rounded_up(
             fresh * rates.input
@@ -140,18 +132,30 @@ class PriceTable:
         """Return the price of a model; the user's own first, a model's own before "*", a later row before."""
         if self._problem:
             return PriceGap(self._problem, "mend or remove that file")
-        for name in (model, "*"):
-            for price in self._prices:
-                if (price.endpoint, price.model) == (endpoint, name):
-                    return _if_fresh(price, today)
+        if price := self.known(endpoint, model):
+            return _if_fresh(price, today)
         step = f"set it: {_command(endpoint, model)}"
         return PriceGap(f"the price of {model} at {endpoint} is not known", step)
 
+    def known(self, endpoint: str, model: str) -> Price | None:
+        """Return the price that counts, however old it is."""
+        for name in (model, "*"):
+            for price in self._prices:
+                if (price.endpoint, price.model) == (endpoint, name):
+                    return price
+        return None
+
 
 def _if_fresh(price: Price, today: date) -> Price | PriceGap:
-    if (today - price.as_of).days <= AGE_DAYS_MAX:
+    age_days = (today - price.as_of).days
+    if -1 <= age_days <= AGE_DAYS_MAX:  # a day ahead is another time zone's today
         return price
-    fact = f"the price of {price.model} is of {price.as_of}, more than {AGE_DAYS_MAX} days old"
+    when = f"more than {AGE_DAYS_MAX} days old" if age_days > 0 else "which is in the future"
+    fact = f"the price of {price.model} is of {price.as_of}, {when}"
+    if price.above:
+        return PriceGap(
+            fact, f"look it up, and write it into {user_prices()}, with its tier for long prompts"
+        )
     return PriceGap(fact, f"look it up, and set it: {_command(price.endpoint, price.model)}")
 
 
@@ -203,7 +207,7 @@ def _parsed(text: str) -> tuple[Price, ...]:
 def _price(entry: Mapping[str, Any]) -> Price:
     above = entry.get("above")
     as_of = entry["as_of"]
-    if not isinstance(as_of, date):
+    if type(as_of) is not date:  # a time of day is a date, too
         msg = "as_of takes a date such as 2026-11-23"
         raise TypeError(msg)
     return Price(
@@ -231,6 +235,47 @@ def _nusd(text: object) -> int:
 
 def _rounded_up(per_million: int) -> int:
     return -(-per_million // 1_000_000)
+
+
+_PRICED = frozenset(
+    {
+        *("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"),
+        "cache_creation",
+        "output_tokens_details",  # parts of `output_tokens`, which includes them
+    }
+)
+_STANDARD: Mapping[str, frozenset[object]] = {
+    "service_tier": frozenset({None, "standard"}),
+    "speed": frozenset({None, "standard"}),
+    "inference_geo": frozenset({None, "global", "not_available"}),
+}
+"""What may vary a price, with the values that do not."""
+
+
+def _refuse_without_price(usage: Mapping[str, Any]) -> None:
+    for name, value in usage.items():
+        if name in _STANDARD:
+            if not isinstance(value, str | None) or value not in _STANDARD[name]:
+                msg = f"{name} {value!r} has no price"
+                raise UsageError(msg)
+        elif name not in _PRICED and _is_something(value):
+            msg = f"{name} has no price"
+            raise UsageError(msg)
+
+
+def _is_something(value: object) -> bool:
+    """Whether a field that nobody knows could be something to pay for."""
+    if isinstance(value, Mapping):
+        return any(map(_is_something, value.values()))
+    return bool(value)
+
+
+def _mapping(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = usage.get(name)
+    if not isinstance(value, Mapping | None):
+        msg = f"{name} is {value!r}"
+        raise UsageError(msg)
+    return value or {}
 
 
 def _count(usage: Mapping[str, Any], name: str) -> int:

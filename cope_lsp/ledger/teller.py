@@ -10,6 +10,8 @@ from cope_lsp.ledger.ledger import Ledger
 
 T = TypeVar("T")
 
+FAREWELL_S = 1.0
+
 
 class Teller:
     """Hands every question to a `Ledger` in its thread. All methods raise what the ledger raises."""
@@ -36,12 +38,17 @@ class Teller:
         return await self._do(lambda: self._ledger.summary(recent_days))
 
     async def close(self) -> None:
-        """End the thread after what it was given. What is closed already stays closed."""
+        """End the thread after what it was given, but wait for that no longer than a moment.
+
+        Another process may hold the ledger's lock while an editor wants to end. What is closed already
+        stays closed.
+        """
         if self._closed:
             return
         self._closed = True
-        await self._do(self._ledger.close)
+        closing = self._thread.submit(self._ledger.close)
         self._thread.shutdown(wait=False)
+        await asyncio.wait({asyncio.wrap_future(closing)}, timeout=FAREWELL_S)
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -5,10 +5,11 @@ own usage, or voided with proof that no model ran, or counts in full.
 """
 
 import asyncio
+import json
 import logging
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,26 +17,33 @@ from typing import Any
 import anthropic
 
 from cope_lsp.config import Config
-from cope_lsp.egress.audit import Audit
-from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.egress.endpoint import endpoint_of
-from cope_lsp.egress.gate import Gate, Parcel, Waits
+from cope_lsp.egress.gate import ANSWER_BYTES_MAX, Gate, Parcel, Waits
 from cope_lsp.egress.ignore import IgnoreRules
 from cope_lsp.egress.key import find_key
-from cope_lsp.errors import HostedFailedError, HostedRefusedError, LedgerError
-from cope_lsp.ledger.entries import Attempt, OverBudget, Settlement
+from cope_lsp.errors import FailureReason, HostedFailedError, HostedRefusedError, KeyStoreError, LedgerError
+from cope_lsp.ledger.entries import AMOUNT_NUSD_MAX, Attempt, OverBudget, Settlement, usd
 from cope_lsp.ledger.prices import Price, PriceGap, PriceTable, UsageError
 from cope_lsp.ledger.teller import Teller
 from cope_lsp.models.breaker import Breaker
 from cope_lsp.models.faults import CutShortError, NotAStreamError, fault_of
 from cope_lsp.models.question import Answer, Question, Quote
+from cope_lsp.text import without_hidden
 
 log = logging.getLogger(__name__)
 
 TOKENS_SLACK = 2_000
 """Added to the bytes of the text, each of which is one token at most, for what the service puts around it."""
 
+TOKEN_BYTES_MAX = 500
+"""What one token of an answer takes at most on its way: an event of its own, with its frame."""
+
 CONNECT_S = 5.0
+
+_OF_THE_SERVICE: frozenset[FailureReason] = frozenset(
+    {"server-fault", "overloaded", "rate-limited", "timed-out", "unreachable", "cut-short", "not-understood"}
+)
+"""Failures after which a service is left alone for a while; the others are for the user to mend."""
 
 ANTHROPIC = "https://api.anthropic.com"
 
@@ -54,16 +62,23 @@ class _Stream:
 
     def take(self, event: Any) -> None:
         if event.type == "message_start":
-            self.usage |= _present(event.message.usage)
+            self._count(_present(event.message.usage))
         elif event.type == "content_block_delta" and event.delta.type == "text_delta":
-            self.text.append(event.delta.text)
+            self.text.append(str(event.delta.text or ""))
         elif event.type == "message_delta":
-            self.stop_reason = event.delta.stop_reason or self.stop_reason
-            update = _present(event.usage)  # counts so far, which replace those before
+            self.stop_reason = str(event.delta.stop_reason or self.stop_reason)
+            update = _present(event.usage)
             self.final_usage = self.final_usage or "output_tokens" in update
-            self.usage |= update
+            self._count(update)
         elif event.type == "message_stop":
             self.complete = bool(self.stop_reason)
+
+    def _count(self, update: Mapping[str, Any]) -> None:
+        """Take counts so far. They only grow; some gateways say 0 again where they said the truth before."""
+        for name, value in update.items():
+            before = self.usage.get(name)
+            grows = isinstance(value, int) and isinstance(before, int)
+            self.usage[name] = max(value, before) if grows else value
 
 
 class Claude:
@@ -75,7 +90,7 @@ class Claude:
         gate: Gate,
         teller: Teller,
         *,
-        prices: PriceTable,
+        prices: Callable[[], PriceTable] = PriceTable.load,
         breaker: Breaker | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
@@ -88,23 +103,24 @@ class Claude:
         self._environment = environment
         self._running: set[asyncio.Task[Answer]] = set()
 
-    @classmethod
-    def from_config(cls, config: Config, teller: Teller, consent: ConsentStore) -> "Claude":
-        """Return the hosted model that the settings name, at the user's prices."""
-        gate = Gate(consent, Audit(keep_text=config.hosted_keep_sent), proxy=config.hosted_proxy)
-        return cls(config, gate, teller, prices=PriceTable.load())
-
     def quote(self, question: Question) -> Quote:
         """Return what `question` would send and cost at most.
 
         Raises:
             HostedRefusedError: the price is not known, or a file may not leave.
         """
+        return self._priced(question)[0]
+
+    def _priced(self, question: Question) -> tuple[Quote, Price]:
         _refuse_ignored(question)
-        size = len(question.system.encode()) + len(question.text.text.encode())
-        tokens = size + TOKENS_SLACK
-        bound = self._price().bound_nusd(tokens, self._config.hosted_output_tokens_max)
-        return Quote(self.endpoint, self._config.hosted_model, size, bound, tokens, question.text.found)
+        config, price = self._config, self._price()
+        tokens = len(question.system.encode()) + len(question.text.text.encode()) + TOKENS_SLACK
+        bound = price.bound_nusd(tokens, config.hosted_output_tokens_max)
+        body = json.dumps(
+            _parameters(config, question) | {"stream": True}, ensure_ascii=False, separators=(",", ":")
+        )
+        size = len(body.encode())
+        return Quote(self.endpoint, config.hosted_model, size, bound, tokens, question.text.found), price
 
     async def ask(self, question: Question) -> Answer:
         """Ask, under a reservation. When the caller is cancelled, the rest is read in the background.
@@ -113,12 +129,10 @@ class Claude:
             HostedRefusedError: nothing was sent.
             HostedFailedError: the attempt failed; the ledger knows what it may have cost.
         """
-        self._gate.check(question.workspace, self.endpoint)
+        await self._gate.check(question.workspace, self.endpoint)
         self._breaker.check()
-        quote = await asyncio.to_thread(self.quote, question)
-        call = _Call(
-            self._config, self._gate, self._teller, self._price(), question, quote, await self._key()
-        )
+        quote, price = await asyncio.to_thread(self._priced, question)
+        call = _Call(self._config, self._gate, self._teller, price, question, quote, await self._key())
         task = asyncio.create_task(self._run(call))
         self._running.add(task)
         task.add_done_callback(self._finished)
@@ -140,8 +154,9 @@ class Claude:
     async def _run(self, call: "_Call") -> Answer:
         try:
             answer = await call.run()
-        except HostedFailedError:
-            self._breaker.failed()
+        except HostedFailedError as error:
+            if error.reason in _OF_THE_SERVICE:
+                self._breaker.failed()
             raise
         self._breaker.succeeded()
         return answer
@@ -152,13 +167,19 @@ class Claude:
             log.info("a hosted call ended with %s", type(error).__name__)
 
     def _price(self) -> Price:
-        found = self._prices.find(self.endpoint, self._config.hosted_model, datetime.now(UTC).date())
+        # Read anew each time: the user may have mended it while an editor is open.
+        found = self._prices().find(self.endpoint, self._config.hosted_model, datetime.now(UTC).date())
         if isinstance(found, PriceGap):
             raise HostedRefusedError("price-unknown", f"{found.reason}; {found.next_step}")
         return found
 
     async def _key(self) -> str:
-        key = await find_key(self.endpoint, self._environment)
+        try:
+            key = await find_key(self.endpoint, self._environment)
+        except KeyStoreError as error:
+            # The whole story names files, and editors show and keep what they are told.
+            msg = "the API key that was set cannot be used; for the reason: cope-lsp auth show"
+            raise HostedRefusedError("no-key", msg) from error
         if key is not None:
             return key.secret
         if self.endpoint == ANTHROPIC:
@@ -177,7 +198,7 @@ class _Call:
     price: Price
     question: Question
     quote: Quote
-    key: str
+    key: str = field(repr=False)
     abandoned: bool = False
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -204,15 +225,18 @@ class _Call:
                 await self._settle(stream, self.quote.bound_nusd, "reserve")
             raise HostedFailedError(fault.reason, fault.message(self.quote.endpoint)) from error
         cost = await self._charge(stream)
+        text = without_hidden("".join(stream.text)).strip()
+        if not text:
+            raise HostedFailedError("no-plan", self._no_plan(stream, cost))
         return Answer(
-            text="".join(stream.text),
+            text=text,
             model=self.quote.model,
             stop_reason=stream.stop_reason,
             reservation=self.id,
             cost_nusd=cost,
             bound_nusd=self.quote.bound_nusd,
-            input_tokens=int(stream.usage.get("input_tokens") or 0),
-            output_tokens=int(stream.usage.get("output_tokens") or 0),
+            input_tokens=_shown_count(stream.usage, "input_tokens"),
+            output_tokens=_shown_count(stream.usage, "output_tokens"),
             seconds=asyncio.get_running_loop().time() - started,
             warning=warning,
         )
@@ -239,7 +263,14 @@ class _Call:
         return reserved.warning
 
     async def _exchange(self, stream: _Stream) -> None:
-        parcel = Parcel(self.id, self.question.workspace, self.quote.endpoint, self.question.purpose)
+        parcel = Parcel(
+            self.id,
+            self.question.workspace,
+            self.quote.endpoint,
+            self.question.purpose,
+            answer_bytes_max=ANSWER_BYTES_MAX + self.config.hosted_output_tokens_max * TOKEN_BYTES_MAX,
+            is_wanted=lambda: not self.abandoned,
+        )
         # To connect and to greet both end before the whole call does: a handshake that is cut off from
         # outside leaves its socket open.
         waits = Waits(connect_s=min(CONNECT_S, self.config.hosted_timeout_s / 3))
@@ -251,7 +282,7 @@ class _Call:
                 http_client=http,
                 open_telemetry=False,
             )
-            events = await sdk.messages.create(**self._parameters(), stream=True)
+            events = await sdk.messages.create(**_parameters(self.config, self.question), stream=True)
             headers = events.response.headers
             stream.server_date, stream.request_id = headers.get("date"), headers.get("request-id")
             if not headers.get("content-type", "").startswith("text/event-stream"):
@@ -260,17 +291,6 @@ class _Call:
                 stream.take(event)
         if not stream.complete:
             raise CutShortError
-
-    def _parameters(self) -> dict[str, Any]:
-        config = self.config
-        effort = {} if config.hosted_effort == "none" else {"output_config": {"effort": config.hosted_effort}}
-        return {
-            "model": config.hosted_model,
-            "max_tokens": config.hosted_output_tokens_max,
-            "system": self.question.system,
-            "messages": [{"role": "user", "content": self.question.text.text}],
-            **effort,
-        }
 
     async def _charge(self, stream: _Stream) -> int:
         """Settle a complete answer and return its cost: by its usage, or in full without a usable one."""
@@ -281,8 +301,16 @@ class _Call:
             log.warning("a hosted answer is charged at its reservation: %s", error)
             await self._settle(stream, self.quote.bound_nusd, "reserve")
             return self.quote.bound_nusd
+        cost = min(cost, AMOUNT_NUSD_MAX)  # far above any reservation: it closes the budget in any case
         await self._settle(stream, cost, "usage")
         return cost
+
+    def _no_plan(self, stream: _Stream, cost_nusd: int) -> str:
+        why = {
+            "max_tokens": "it used up its tokens before it wrote any; raise hosted.output_tokens_max",
+            "refusal": "it declined; say in the instruction what the code is for",
+        }.get(stream.stop_reason, "ask again, or choose another model (hosted.model)")
+        return f"{self.quote.endpoint}: the answer holds no text ({usd(cost_nusd)} were charged): {why}"
 
     async def _settle(self, stream: _Stream, amount_nusd: int, basis: Any) -> None:
         settlement = Settlement(
@@ -302,6 +330,22 @@ class _Call:
             await writing
         except LedgerError as error:  # the reservation stays open and counts in full
             log.warning("a hosted call could not be settled: %s", error)
+
+
+def _parameters(config: Config, question: Question) -> dict[str, Any]:
+    effort = {} if config.hosted_effort == "none" else {"output_config": {"effort": config.hosted_effort}}
+    return {
+        "model": config.hosted_model,
+        "max_tokens": config.hosted_output_tokens_max,
+        "system": question.system,
+        "messages": [{"role": "user", "content": question.text.text}],
+        **effort,
+    }
+
+
+def _shown_count(usage: Mapping[str, Any], name: str) -> int:
+    value = usage.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def _refuse_ignored(question: Question) -> None:

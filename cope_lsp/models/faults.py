@@ -58,6 +58,7 @@ _STEPS: dict[FailureReason, str] = {
     "timed-out": "no complete answer in time; try again later or raise hosted.timeout_s",
     "cut-short": "the answer ended before it was complete; try again",
     "not-understood": "no answer of the Messages API; check hosted.endpoint, or this network's sign-in page",
+    "no-plan": "the answer holds no text; ask again, or choose another model (hosted.model)",
     "redirected": "the service points elsewhere, which is not followed; set hosted.endpoint to that",
 }
 

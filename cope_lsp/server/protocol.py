@@ -7,10 +7,12 @@
 * `triggerKind: 0` of older clients is understood.
 * A notification leaves nothing behind; pygls keeps a future for each, about 2 kB per key pressed.
 * A reply to a cancelled request of ours does no harm (pygls issue 621).
+* `shutdown` cancels whatever still runs; pygls walks over the requests while those it cancels leave them.
 """
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 from cattrs import Converter
@@ -26,11 +28,19 @@ _INVALID_REQUEST = -32600
 _NOT_INITIALIZED = -32002
 
 
+class _Requests(dict[Any, Future[Any]]):
+    """Requests in flight, by id. To walk over the items is to walk over those there were when it began."""
+
+    def items(self) -> Any:
+        return list(super().items())
+
+
 class CopeProtocol(LanguageServerProtocol):
     """The protocol of our server."""
 
     def __init__(self, server: Any, converter: Converter) -> None:
         super().__init__(server, converter)
+        self._request_futures = _Requests()
         self.raw_initialize: dict[str, Any] = {}
         """The `initialize` params as sent: which keys are present says more than the parsed values."""
 

@@ -1,11 +1,13 @@
 """The language server: what it remembers of its client, and how it starts and ends."""
 
+import asyncio
 import logging
 import os
 import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from pygls.lsp.server import LanguageServer
@@ -86,6 +88,8 @@ class CopeServer(LanguageServer):
         self.offers = Offers()
         self.inline_completions: Latest[Completion] = Latest()
         self.completions: Latest[Completion] = Latest()
+        self.consents: dict[tuple[Path, str], asyncio.Future[None]] = {}
+        """Questions to the user that are open, by project and endpoint."""
 
     def introduce(self, client: Client) -> None:
         """Take what `initialize` says of the client."""

@@ -153,8 +153,9 @@ def test_without_a_price_nothing_is_sent_and_the_command_that_sets_one_is_told(
     assert "2.00 USD in; 10.00 USD out" in hosted.run("budget", "price").stdout
 
 
-def test_a_server_of_ones_own_costs_nothing_once_the_user_says_so(hosted: Shell) -> None:
-    hosted.run("budget", "price", "--free")
+def test_a_server_of_ones_own_costs_nothing_once_the_user_says_so(hosted: Shell, provider: Provider) -> None:
+    (Path(hosted.environment["XDG_CONFIG_HOME"]) / "cope-lsp" / "prices.toml").unlink()
+    assert hosted.run("budget", "price", "--free", "--endpoint", provider.url).returncode == 0
     assert json.loads(plan(hosted, "--yes", "--json"))["cost_nusd"] == 0
     assert hosted.json("budget")["day"]["spent_nusd"] == 0
     assert hosted.json("budget", "verify")["sound"] is True
@@ -165,7 +166,10 @@ def test_a_server_of_ones_own_costs_nothing_once_the_user_says_so(hosted: Shell)
     [
         (["--input", "2"], "--output"),
         (["--output", "2"], "--input"),
-        (["--free", "--input", "1", "--output", "1"], "--free"),
+        (["--free", "--endpoint", "http://127.0.0.1:1", "--input", "1", "--output", "1"], "--free"),
+        (["--free"], "--endpoint"),
+        (["--free", "--endpoint", "https://api.anthropic.com"], "not free"),
+        (["--model", "claude-haiku-5-5", "--input", "1", "--output", "1"], "long prompts"),
         (["--cache-read", "1"], "--input"),
         (["--input", "none", "--output", "1"], "--free"),
         (["--endpoint", "ftp://x"], "ftp://x"),
@@ -177,6 +181,68 @@ def test_half_a_price_is_refused(shell: Shell, arguments: list[str], told: str) 
     assert done.returncode in {1, 2}
     assert told in done.stderr
     assert is_clean(done.stderr)
+
+
+def test_a_price_that_is_not_known_hides_nothing_of_what_would_be_sent(hosted: Shell) -> None:
+    (Path(hosted.environment["XDG_CONFIG_HOME"]) / "cope-lsp" / "prices.toml").unlink()
+    shown = json.loads(plan(hosted, "--show", "--json"))
+    assert shown["refusal"] == "price-unknown"
+    assert "def merge" in shown["text"]
+    assert "cope-lsp budget price" in plan(hosted, "--show")
+
+
+def test_what_is_denied_for_a_project_is_denied_for_its_folders(hosted: Shell, provider: Provider) -> None:
+    inner = hosted.folder / "src"
+    inner.mkdir()
+    (inner / "a.py").write_text(TEXT)
+    hosted.run("consent", "deny")
+    assert "may be sent" in plan(hosted, "--yes", "--workspace", "src")
+    assert hosted.json("consent", "allow", "--workspace", "src")["answer"] == "denied"
+    assert provider.posts == 0
+
+
+def test_offline_of_the_project_counts_wherever_one_stands(hosted: Shell, provider: Provider) -> None:
+    (hosted.folder / ".cope.toml").write_text("offline = true\n")
+    inner = hosted.folder / "src"
+    inner.mkdir()
+    (inner / "a.py").write_text(TEXT)
+    deeper = replace(hosted, folder=inner, variables={**hosted.variables, **homes(hosted)})
+    assert "offline is on" in plan(deeper, "--yes")
+    elsewhere = replace(hosted, folder=hosted.folder.parent / "elsewhere", variables=deeper.variables)
+    elsewhere.folder.mkdir()
+    done = elsewhere.run("plan", inner / "a.py", "--symbol", "merge", "--yes", "--workspace", inner)
+    assert "offline is on" in done.stderr
+    assert provider.posts == 0
+
+
+def homes(shell: Shell) -> dict[str, str]:
+    names = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR")
+    return {name: shell.environment[name] for name in names}
+
+
+def test_a_half_written_pair_in_the_instruction_is_no_reason_for_a_traceback(hosted: Shell) -> None:
+    done = hosted.run("plan", "a.py", "--symbol", "merge", "--yes", "--instruction", "\udcff")
+    assert (done.returncode, done.stdout) == (0, "Sort first.\n")
+
+
+def test_a_key_that_cannot_be_sent_is_told_before_anything_is_reserved(
+    hosted: Shell, provider: Provider
+) -> None:
+    hosted.run("consent", "allow")
+    wrong = replace(hosted, variables={**hosted.variables, "COPE_LSP_API_KEY": "two words"})
+    assert "cope-lsp auth show" in plan(wrong)
+    assert "COPE_LSP_API_KEY holds no API key" in wrong.run("auth", "show").stderr
+    assert (provider.posts, hosted.json("budget")["calls"]) == (0, 0)
+
+
+def test_changes_of_limits_at_the_same_time_are_all_kept(shell: Shell) -> None:
+    with (
+        shell.started("budget", "set", "--day", "0.3") as day,
+        shell.started("budget", "set", "--call", "0.1") as call,
+    ):
+        assert (day.wait(60), call.wait(60)) == (0, 0)
+    limits = shell.json("budget", "show")["limits"]
+    assert (limits["day_nusd"], limits["call_nusd"]) == (300_000_000, 100_000_000)
 
 
 def test_a_damaged_ledger_is_told_and_repaired(hosted: Shell) -> None:
@@ -219,6 +285,7 @@ def test_a_key_is_kept_in_a_private_file_and_never_shown(shell: Shell) -> None:
         ["plan", "a.py", "--symbol", "missing"],
         ["consent", "allow", "--workspace", "missing"],
         ["consent", "allow", "--endpoint", "ftp://x"],
+        ["budget", "set", "--model-only", "", "--day", "1"],
         ["sent", "missing"],
         ["auth", "set", "--file"],
         ["auth", "show", "--endpoint", "nonsense"],

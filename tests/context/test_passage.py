@@ -2,7 +2,7 @@
 
 import pytest
 
-from cope_lsp.context.passage import LINES_MAX, line_of_symbol, passage
+from cope_lsp.context.passage import LINES_MAX, definition_around, line_of_symbol, passage
 
 PYTHON = """\
 import os
@@ -22,6 +22,34 @@ class Shop:
 def last():
     return 0
 """
+
+
+@pytest.mark.parametrize(
+    ("line", "begins"),
+    [
+        (0, 0),
+        (2, 2),
+        (3, 2),
+        (5, 5),
+        (6, 5),
+        (7, 5),
+        (8, 5),
+        (9, 5),
+        (11, 11),
+        (12, 11),
+        (13, 11),
+        (15, 14),
+        (99, 99),
+    ],
+)
+def test_a_line_inside_a_definition_means_the_definition(line: int, begins: int) -> None:
+    assert definition_around(PYTHON, line) == begins
+
+
+@pytest.mark.parametrize(("line", "begins"), [(0, 0), (1, 1), (2, 1), (5, 4)])
+def test_where_no_word_begins_a_definition_its_head_does(line: int, begins: int) -> None:
+    assert definition_around(JAVA, line) == begins
+
 
 JAVA = """\
 class Shop {

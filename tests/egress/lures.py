@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ CALLING = (
     "raise SystemExit('taken over')\n"
 )
 PRICES = (
-    '[[price]]\nendpoint = "{url}"\nmodel = "*"\nas_of = 2999-01-01\n'
+    f'[[price]]\nendpoint = "{{url}}"\nmodel = "*"\nas_of = {datetime.now(UTC).date()}\n'
     'input = "0"\noutput = "0"\ncache_write_5m = "0"\ncache_write_1h = "0"\ncache_read = "0"\n'
 )
 NETRC = "machine {host} login me password secret-of-netrc\nmachine api.anthropic.com login me password x\n"

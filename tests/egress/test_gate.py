@@ -1,21 +1,26 @@
 """Nothing passes the gate without consent, online, once, and without a secret in it."""
 
+import asyncio
+import gzip
 import json
+import os
 import random
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from cope_lsp.egress import offline
 from cope_lsp.egress.audit import Audit
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.egress.endpoint import endpoint_of
-from cope_lsp.egress.gate import Gate, Parcel, Waits
+from cope_lsp.egress.gate import ANSWER_BYTES_MAX, Gate, Parcel, Waits
 from cope_lsp.egress.redact import redact, secrets_in
 from cope_lsp.errors import HostedRefusedError
 from tests.egress.corpus import OTHERS, PROVIDERS
@@ -29,6 +34,7 @@ class Sink:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
+        self.answer, self.encoding = b"{}", ""
         sink = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -36,9 +42,12 @@ class Sink:
                 sink.headers.append({name.lower(): value for name, value in self.headers.items()})
                 sink.bodies.append(self.rfile.read(int(self.headers["content-length"])))
                 self.send_response(200)
-                self.send_header("content-length", "2")
+                self.send_header("content-length", str(len(sink.answer)))
+                if sink.encoding:
+                    self.send_header("content-encoding", sink.encoding)
                 self.end_headers()
-                self.wfile.write(b"{}")
+                with suppress(OSError):  # whoever asked may have gone
+                    self.wfile.write(sink.answer)
 
             def log_message(self, *_: Any) -> None:
                 return
@@ -103,6 +112,58 @@ async def test_the_key_is_in_its_header_whatever_stood_there_and_nothing_else_go
     assert set(without) == {
         *("accept", "accept-encoding", "connection", "content-length", "content-type", "host", "user-agent")
     }
+
+
+async def test_consent_taken_back_while_the_request_is_looked_at_counts(
+    gate: Gate, sink: Sink, tmp_path: Path
+) -> None:
+    gate.consent.record(tmp_path, sink.url, "allowed")
+    record = tmp_path / "sent" / "sent.jsonl"
+    record.parent.mkdir()
+    os.mkfifo(record)  # to write it waits until somebody reads
+    sending = asyncio.create_task(send(gate, sink, tmp_path, {"text": "hello"}))
+    await asyncio.to_thread(lambda: threading.Event().wait(0.2))
+    gate.consent.record(tmp_path, sink.url, "denied")
+    reader = os.open(record, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(HostedRefusedError) as refused:
+        await sending
+    os.close(reader)
+    assert refused.value.reason in {"no-consent", "unrecorded"}
+    assert not sink.bodies
+
+
+async def test_what_nobody_waits_for_any_more_is_not_sent(gate: Gate, sink: Sink, tmp_path: Path) -> None:
+    gate.consent.record(tmp_path, sink.url, "allowed")
+    parcel = Parcel("r1", tmp_path, sink.url, "plan", is_wanted=lambda: False)
+    async with gate.client(parcel, Waits()) as client:
+        with pytest.raises(HostedRefusedError) as refused:
+            await client.post(sink.url, json={})
+    assert refused.value.reason == "cancelled"
+    assert not sink.bodies
+
+
+async def test_a_compressed_answer_is_not_unpacked(gate: Gate, sink: Sink, tmp_path: Path) -> None:
+    gate.consent.record(tmp_path, sink.url, "allowed")
+    sink.answer, sink.encoding = gzip.compress(b" " * 50_000_000), "gzip"
+    with pytest.raises(httpx2.DecodingError):
+        await send(gate, sink, tmp_path, {"text": "hello"})
+    assert sink.headers[0]["accept-encoding"] == "identity"
+
+
+async def test_an_answer_that_is_too_long_ends_at_its_limit(gate: Gate, sink: Sink, tmp_path: Path) -> None:
+    gate.consent.record(tmp_path, sink.url, "allowed")
+    sink.answer = b" " * (ANSWER_BYTES_MAX + 1)
+    with pytest.raises(httpx2.RemoteProtocolError, match="longer than"):
+        await send(gate, sink, tmp_path, {"text": "hello"})
+
+
+def test_a_torn_line_of_the_record_costs_no_other_line(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    audit.record("r1", "https://x", "w", "plan", b"1")
+    with (tmp_path / "sent.jsonl").open("a") as file:
+        file.write('{"id": "torn')
+    audit.record("r2", "https://x", "w", "plan", b"2")
+    assert [sent.id for sent in Audit(tmp_path).entries()] == ["r1", "r2"]
 
 
 async def test_consent_for_one_project_is_none_for_another(gate: Gate, sink: Sink, tmp_path: Path) -> None:

@@ -323,6 +323,24 @@ def test_a_workspace_inside_a_repository_has_the_rules_of_the_whole(tmp_path: Pa
     assert rules.may_send(Path("b.py")) == "matched by ../.git/info/exclude line 1: b.py"
 
 
+def test_lists_above_the_workspace_count_without_a_repository_too(tmp_path: Path) -> None:
+    inner = tmp_path / "project" / "src"
+    inner.mkdir(parents=True)
+    (tmp_path / "project" / ".copeignore").write_text("hidden.py\n")
+    (tmp_path / "project" / ".gitignore").write_text("other.py\n")  # git's own end with the repository
+    rules = IgnoreRules(inner)
+    assert ".copeignore" in rules.may_send(inner / "hidden.py")
+    assert rules.may_send(inner / "other.py") == ""
+
+
+@pytest.mark.parametrize("path", [".kube/config", ".aws/config", ".ssh/config", "secrets/a.py", ".git/a.py"])
+def test_a_folder_of_secrets_is_one_when_it_is_the_workspace(tmp_path: Path, path: str) -> None:
+    file = tmp_path / path
+    file.parent.mkdir()
+    file.write_text("a\n")
+    assert "built-in rule" in IgnoreRules(file.parent).may_send(file)
+
+
 def test_a_worktree_has_the_excludes_of_its_repository(tmp_path: Path) -> None:
     main, tree = tmp_path / "main", tmp_path / "tree"
     main.mkdir()

@@ -46,6 +46,18 @@ def usage(fresh: int, output: int, *, written: int = 0, hour: int = 0, read: int
         # A prompt above 100,000 tokens costs more, and what was read from the cache counts for that.
         ("claude-haiku-5-5", usage(60_000, 1, read=40_001), 60_000 * 500 + 2_500 + 40_001 * 50),
         ("claude-sonnet-5-5", {"input_tokens": 1, "output_tokens": 1}, 12_000),
+        # The parts of what was written to the cache count also where their sum is missing or too small.
+        (
+            "claude-sonnet-5-5",
+            usage(0, 0) | {"cache_creation": {"ephemeral_1h_input_tokens": 5000}},
+            5000 * 4_000,
+        ),
+        (
+            "claude-sonnet-5-5",
+            usage(1, 1) | {"inference_geo": "global", "output_tokens_details": {"thinking_tokens": 1}},
+            12_000,
+        ),
+        ("claude-sonnet-5-5", usage(1, 1) | {"of_the_future": {"units": [], "more": 0}}, 12_000),
     ],
 )
 def test_a_cost_is_what_one_computes_by_hand(model: str, used: dict[str, Any], cost_nusd: int) -> None:
@@ -59,6 +71,13 @@ def test_a_cost_is_what_one_computes_by_hand(model: str, used: dict[str, Any], c
         {"input_tokens": 1},
         {"input_tokens": -1, "output_tokens": 1},
         {"input_tokens": 1.5, "output_tokens": 1},
+        usage(1, 1) | {"inference_geo": "us"},
+        usage(1, 1) | {"service_tier": ["standard"]},
+        usage(1, 1) | {"server_tool_use": "abc"},
+        usage(1, 1) | {"cache_creation": 3},
+        usage(1, 1) | {"of_the_future": {"units": 7}},
+        usage(1, 1) | {"iterations": [{"input_tokens": 1}]},
+        usage("many", 1),  # type: ignore[arg-type]  # as a server may say it
         {"input_tokens": True, "output_tokens": 1},
         {"input_tokens": "1", "output_tokens": 1},
         {"input_tokens": 1, "output_tokens": 1, "service_tier": "priority"},
@@ -109,6 +128,15 @@ def test_an_old_price_is_a_gap() -> None:
     gap = table.find(ANTHROPIC, "claude-sonnet-5-5", last_day + timedelta(days=1))
     assert isinstance(gap, PriceGap)
     assert "180 days" in gap.reason
+
+
+def test_a_price_of_the_future_is_a_gap() -> None:
+    as_of = price("claude-sonnet-5-5").as_of
+    gap = PriceTable.load(Path("/nowhere/prices.toml")).find(
+        ANTHROPIC, "claude-sonnet-5-5", as_of - timedelta(days=2)
+    )
+    assert isinstance(gap, PriceGap)
+    assert "in the future" in gap.reason
 
 
 OWN = """
@@ -162,6 +190,8 @@ def test_the_users_price_comes_before_ours(tmp_path: Path) -> None:
         ('"3"', '"0.0000000001"'),
         ('"3"', '"nan"'),
         ("2026-11-30", '"yesterday"'),
+        ("2026-11-30", "2026-11-30T10:00:00"),
+        (OWN, "price = [1]"),
         ('output = "15"\n', ""),
         ("[[price]]", "[[price"),
     ],

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,12 @@ USAGE = {"input_tokens": 100, "output_tokens": 1}
 COST_NUSD = 100 * 2_000 + 20 * 10_000
 
 
-def events(mode: str) -> Iterator[dict[str, Any] | str]:
+LAST_USAGE: dict[str, Any] = {"output_tokens": 20}
+
+
+def events(
+    mode: str, text: str = "Sort first.", last_usage: dict[str, Any] = LAST_USAGE
+) -> Iterator[dict[str, Any] | str]:
     message = {
         "id": "m1",
         "type": "message",
@@ -22,7 +28,7 @@ def events(mode: str) -> Iterator[dict[str, Any] | str]:
     }
     yield {"type": "message_start", "message": message | {"stop_reason": None, "stop_sequence": None}}
     yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-    yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Sort first."}}
+    yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
     if mode == "error event":
         yield {"type": "error", "error": {"type": "overloaded_error", "message": "x"}}
     if mode == "broken json":
@@ -30,7 +36,7 @@ def events(mode: str) -> Iterator[dict[str, Any] | str]:
     if mode == "clean early end":
         return
     yield {"type": "content_block_stop", "index": 0}
-    usage = None if mode == "null usage" else {"output_tokens": 20}
+    usage = None if mode == "null usage" else last_usage
     yield {
         "type": "message_delta",
         "delta": {"stop_reason": "end_turn", "stop_sequence": None},
@@ -44,6 +50,7 @@ class Provider:
 
     def __init__(self) -> None:
         self.mode, self.status, self.posts = "well", 200, 0
+        self.text, self.last_usage = "Sort first.", LAST_USAGE
         self.bodies: list[str] = []
         self.headers: list[dict[str, str]] = []
         provider = self
@@ -76,8 +83,9 @@ class Provider:
             ).encode(), "application/json"
         if self.mode == "html":
             return b"<html>sign in</html>", "text/html"
-        texts = (e if isinstance(e, str) else json.dumps(e) for e in events(self.mode))
-        names = [e["type"] if isinstance(e, dict) else "content_block_delta" for e in events(self.mode)]
+        said = list(events(self.mode, self.text, self.last_usage))
+        texts = (e if isinstance(e, str) else json.dumps(e) for e in said)
+        names = [e["type"] if isinstance(e, dict) else "content_block_delta" for e in said]
         stream = "".join(f"event: {name}\ndata: {text}\n\n" for name, text in zip(names, texts, strict=True))
         return stream.encode(), "text/event-stream"
 
@@ -85,4 +93,4 @@ class Provider:
 def write_prices(path: Path, url: str) -> None:
     """Write a price table that knows the server at `url`, at Sonnet's prices."""
     rates = 'input="2"\noutput="10"\ncache_write_5m="2.5"\ncache_write_1h="4"\ncache_read="0.1"\n'
-    path.write_text(f'[[price]]\nendpoint="{url}"\nmodel="*"\nas_of=2999-01-01\n{rates}')
+    path.write_text(f'[[price]]\nendpoint="{url}"\nmodel="*"\nas_of={datetime.now(UTC).date()}\n{rates}')

@@ -1,6 +1,7 @@
 """The real SDK against a real server on loopback: every POST has its reservation."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from cope_lsp.egress.gate import Gate
 from cope_lsp.egress.redact import redact
 from cope_lsp.errors import HostedFailedError, HostedRefusedError
 from cope_lsp.ledger.ledger import Ledger
-from cope_lsp.ledger.prices import PriceTable
+from cope_lsp.ledger.prices import Price, PriceTable, Rates, remember
 from cope_lsp.ledger.teller import Teller
 from cope_lsp.models.claude import Claude
 from cope_lsp.models.question import Question
@@ -57,7 +58,7 @@ class Setting:
         self.teller = Teller(self.ledger)
         environment = {"COPE_LSP_API_KEY": "key-for-the-test"}
         self.claude = Claude(
-            config, self.gate, self.teller, prices=PriceTable.load(prices), environment=environment
+            config, self.gate, self.teller, prices=lambda: PriceTable.load(prices), environment=environment
         )
 
     def question(self) -> Question:
@@ -146,3 +147,75 @@ async def test_nothing_is_sent_when_the_budget_is_spent(setting: Setting, provid
         await setting.claude.ask(setting.question())
     assert refused.value.reason == "over-budget"
     assert provider.posts == 0
+
+
+async def test_what_is_quoted_is_what_is_sent(setting: Setting, provider: Provider) -> None:
+    quote = setting.claude.quote(setting.question())
+    await setting.claude.ask(setting.question())
+    assert quote.bytes == len(provider.bodies[0].encode())
+
+
+async def test_a_count_that_is_said_lower_later_does_not_make_a_call_cheaper(
+    setting: Setting, provider: Provider
+) -> None:
+    provider.last_usage = {"output_tokens": 20, "input_tokens": 0}
+    assert (await setting.claude.ask(setting.question())).cost_nusd == COST_NUSD == await setting.spent()
+
+
+@pytest.mark.parametrize(
+    "last_usage",
+    [
+        {"output_tokens": 20, "input_tokens": "many"},
+        {"output_tokens": 20, "server_tool_use": "abc"},
+        {"output_tokens": 20, "units_of_the_future": 3},
+    ],
+)
+async def test_a_usage_that_cannot_be_priced_counts_in_full_and_the_plan_is_kept(
+    setting: Setting, provider: Provider, last_usage: dict[str, Any]
+) -> None:
+    provider.last_usage = last_usage
+    answer = await setting.claude.ask(setting.question())
+    assert (answer.text, answer.cost_nusd) == ("Sort first.", answer.bound_nusd)
+    assert await setting.spent() == answer.bound_nusd
+
+
+async def test_an_absurd_cost_closes_the_budget(setting: Setting, provider: Provider) -> None:
+    provider.last_usage = {"output_tokens": 10**13}
+    await setting.claude.ask(setting.question())
+    assert (await setting.teller.summary()).state == "closed"
+    with pytest.raises(HostedRefusedError) as refused:
+        await setting.claude.ask(setting.question())
+    assert refused.value.reason == "over-budget"
+    assert provider.posts == 1
+
+
+async def test_an_answer_without_a_text_is_charged_and_told(setting: Setting, provider: Provider) -> None:
+    provider.text = "\u200b\n"
+    with pytest.raises(HostedFailedError, match="holds no text") as failed:
+        await setting.claude.ask(setting.question())
+    assert failed.value.reason == "no-plan"
+    assert await setting.spent() == COST_NUSD
+
+
+async def test_a_plan_is_plain_text_for_terminal_and_editor(setting: Setting, provider: Provider) -> None:
+    provider.text = "Sort\x1b]0;owned\x07 \u202efirst\u2066.\U000e0041"
+    assert (await setting.claude.ask(setting.question())).text == "Sort]0;owned first."
+
+
+async def test_a_price_that_the_user_sets_meanwhile_counts(setting: Setting, provider: Provider) -> None:
+    before = setting.claude.quote(setting.question()).bound_nusd
+    rates = Rates(*(rate * 100 for rate in (2 * 10**9, 10 * 10**9, 10**9, 10**9, 10**9)))
+    price = Price(provider.url, "*", datetime.now(UTC).date(), "the user", rates)
+    remember(price, setting.workspace / "prices.toml")
+    assert setting.claude.quote(setting.question()).bound_nusd > 50 * before
+
+
+async def test_what_the_user_has_to_mend_does_not_let_the_service_rest(
+    setting: Setting, provider: Provider
+) -> None:
+    provider.status = 401
+    for _ in range(5):
+        with pytest.raises(HostedFailedError):
+            await setting.claude.ask(setting.question())
+    provider.status = 200
+    assert (await setting.claude.ask(setting.question())).text == "Sort first."

@@ -1,6 +1,7 @@
 """The real SDK and a real server with a real model: llama.cpp's own, which speaks the Messages API."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from cope_lsp.config import Config
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.errors import HostedFailedError, HostedRefusedError
 from cope_lsp.ledger.ledger import Ledger
-from cope_lsp.ledger.prices import Price
+from cope_lsp.ledger.prices import Price, Rates, remember
 from cope_lsp.models import catalog
 from tests.benchmarks.peers import llama_server
 from tests.models.provider import write_prices
@@ -83,8 +84,7 @@ async def test_a_server_on_this_machine_is_neither_free_nor_agreed_to_by_itself(
 
 async def test_a_price_of_zero_is_taken_when_it_is_written_down(home: Path, address: str) -> None:
     table = home / "config" / "cope-lsp" / "prices.toml"
-    rates = "input=0\noutput=0\ncache_write_5m=0\ncache_write_1h=0\ncache_read=0\n"
-    table.write_text(f'[[price]]\nendpoint="{address}"\nmodel="*"\nas_of=2999-01-01\n{rates}')
+    remember(Price(address, "*", datetime.now(UTC).date(), "the user", Rates(0, 0, 0, 0, 0)), table)
     ConsentStore().record(home, address, "allowed")
     assistant = Assistant.from_config(Config(hosted_endpoint=address, hosted_output_tokens_max=10))
     answer = await assistant.ask(guideline_question(PASSAGE, "", home, home / "merge.py"))

@@ -138,7 +138,7 @@ async def test_the_answer_tells_what_the_server_can_do(session: Session) -> None
     assert can.text_document_sync.change == types.TextDocumentSyncKind.Incremental
     assert can.execute_command_provider
     assert set(can.execute_command_provider.commands) == {
-        f"cope.server.{name}" for name in ("accept", "budget", "plan", "status")
+        f"cope.server.{name}" for name in ("accept", "budget", "plan", "sent", "status")
     }
 
 

@@ -1,11 +1,14 @@
 """A plan in an editor: asked for in the open, paid from the budget, or refused with the reason."""
 
+import hashlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cope_lsp.ledger.store import Store
 from tests.models.provider import COST_NUSD, Provider, write_prices
 from tests.server.conftest import StartServer
 from tests.server.wire_client import Json, WireClient, wait_until
@@ -116,7 +119,16 @@ def test_a_refusal_says_why(start_server: StartServer, settings: dict[str, str],
 
 
 @pytest.mark.parametrize(
-    "wish", [{"uri": "file:///not/open.py"}, {"position": {}}, {"position": {"line": 10_000}}, {"uri": None}]
+    "wish",
+    [
+        {"uri": "file:///not/open.py"},
+        {"uri": None},
+        {"position": {}},
+        {"position": {"line": 10_000}},
+        {"position": {"line": -1}},
+        {"position": None, "range": 5},
+        {"position": None, "range": {"start": 5}},
+    ],
 )
 def test_a_wish_that_makes_no_sense_is_an_error(editor: WireClient, wish: Json) -> None:
     assert editor.response(ask(editor, **wish))["error"]["code"] == -32602
@@ -134,3 +146,84 @@ def test_a_project_that_forbids_a_file_is_obeyed(
     error = editor.response(ask(editor, uri=uri))["error"]
     assert "[ignored-file]" in error["message"]
     assert provider.posts == 0
+
+
+def test_plans_at_the_same_time_are_one_question(editor: WireClient, provider: Provider) -> None:
+    first, second = ask(editor), ask(editor)
+    asked = question(editor)
+    wait_until(lambda: provider.posts == 0, "nothing is sent")
+    answer(editor, asked, ALLOW)
+    assert editor.result(first)["guideline"] == editor.result(second)["guideline"]
+    assert len([n for n in editor.notifications if n["method"] == "window/showMessageRequest"]) == 1
+
+
+def test_what_would_be_sent_is_shown_and_what_was_sent_too(editor: WireClient, provider: Provider) -> None:
+    shown = editor.result(ask(editor, show=True, instruction="keep the order"))
+    assert "keep the order" in shown["text"]
+    assert provider.posts == 0
+    assert editor.command("cope.server.sent") == {"entries": []}
+    asked = ask(editor, instruction="keep the order")
+    answer(editor, question(editor), ALLOW)
+    plan = editor.result(asked)
+    assert shown["bytes"] == len(provider.bodies[0].encode())
+    (entry,) = editor.command("cope.server.sent")["entries"]
+    assert (entry["id"], entry["bytes"], entry["endpoint"]) == (plan["planId"], shown["bytes"], provider.url)
+    assert editor.command("cope.server.sent", {"id": entry["id"]}) == {"text": provider.bodies[0]}
+    assert editor.command("cope.server.sent", {"id": "unknown"}) == {"text": None}
+
+
+def test_the_cursor_may_stand_inside_the_definition(editor: WireClient) -> None:
+    shown = editor.result(ask(editor, show=True, position={"line": 4, "character": 6}))
+    assert shown["text"].startswith("def merge(a, b):")
+
+
+def test_a_key_file_that_others_can_read_is_a_refusal_that_names_no_file(
+    editor: WireClient, provider: Provider, tmp_path: Path
+) -> None:
+    name = hashlib.sha256(provider.url.encode()).hexdigest()
+    file = tmp_path / "data" / "cope-lsp" / "keys" / f"{name}.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    file.chmod(0o644)
+    first = ask(editor)
+    answer(editor, question(editor), ALLOW)
+    message = editor.response(first)["error"]["message"]
+    assert "[no-key]" in message
+    assert "cope-lsp auth show" in message
+    assert str(tmp_path) not in message
+
+
+def test_an_answer_that_cannot_be_kept_is_no_consent(
+    editor: WireClient, provider: Provider, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data" / "cope-lsp" / "consent"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("a file where a folder should be")
+    first = ask(editor)
+    answer(editor, question(editor), ALLOW)
+    assert "[no-consent]" in editor.response(first)["error"]["message"]
+    assert provider.posts == 0
+
+
+def test_offline_that_is_set_meanwhile_counts_without_a_word_from_the_editor(
+    editor: WireClient, provider: Provider, tmp_path: Path
+) -> None:
+    first = ask(editor)
+    answer(editor, question(editor), ALLOW)
+    editor.result(first)
+    (tmp_path / "project").mkdir(exist_ok=True)
+    (tmp_path / "cope-lsp" / "config.toml").write_text("offline = true\n")
+    assert "[offline]" in editor.response(ask(editor))["error"]["message"]
+    assert provider.posts == 1
+
+
+def test_the_session_ends_while_another_process_holds_the_ledger(editor: WireClient, tmp_path: Path) -> None:
+    editor.command("cope.server.budget")
+    store = Store(tmp_path / "data" / "cope-lsp" / "ledger")
+    with store.locked():
+        for _ in range(3):
+            editor.request("workspace/executeCommand", {"command": "cope.server.budget", "arguments": []})
+        started = time.monotonic()
+        assert editor.shut_down() == 0
+        assert time.monotonic() - started < 5, "not as long as the ledger waits for its lock"
+    store.close()

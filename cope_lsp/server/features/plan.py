@@ -1,7 +1,8 @@
 """`cope.server.plan`: a guideline of the hosted model for one definition, after the user has agreed.
 
-It takes one object, {uri, range or position, instruction?}, and answers
-{planId, goal: {text, author}, guideline: {text, author}, price: {...}}.
+It takes one object, {uri, range or position, instruction?, show?}, and answers
+{planId, goal: {text, author}, guideline: {text, author}, price: {...}}. With show it sends nothing and
+answers what would be sent: {endpoint, model, bytes, boundNusd, redacted, system, text}.
 """
 
 import asyncio
@@ -14,10 +15,11 @@ from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
 from cope_lsp.cascade.planner import guideline_question
-from cope_lsp.context.passage import passage
+from cope_lsp.config import is_offline
+from cope_lsp.context.passage import definition_around, passage
 from cope_lsp.egress import offline
 from cope_lsp.egress.consent import Answer as ConsentAnswer
-from cope_lsp.errors import HostedError, HostedFailedError, HostedRefusedError
+from cope_lsp.errors import CopeError, HostedFailedError, HostedRefusedError
 from cope_lsp.ledger.entries import usd
 from cope_lsp.models.question import Answer, Question, Quote
 from cope_lsp.server.documents import LspDocument
@@ -42,28 +44,31 @@ def register(server: CopeServer) -> None:
         if document is None:
             raise _invalid("uri names no document that is open")
         instruction = str(wish.get("instruction") or "")
-        question = await asyncio.to_thread(
-            _question, document.source, _line(wish), instruction, _project(ls, document), _path(document)
-        )
+        place = (document.source, _line(wish), instruction, _project(ls, document), _path(document))
         try:
-            await _agree(ls, question, await ls.assistant.quote(question))
+            question = await asyncio.to_thread(_question, *place)
+            quote = await ls.assistant.quote(question)
+            if wish.get("show") is True:
+                return _shown(question, quote)
+            await _agree(ls, question, quote)
             answer = await ls.assistant.ask(question)
-        except HostedError as error:
+        except CopeError as error:
             raise _failure(error) from error
         return _as_json(answer, instruction)
 
 
 def _question(text: str, line: int, instruction: str, workspace: Path, file: Path) -> Question:
-    shown = passage(text, line)
+    shown = passage(text, definition_around(text, line))
     if not shown.strip():
         raise _invalid("there is no definition at this place")
     return guideline_question(shown, instruction, workspace, file)
 
 
 def _line(wish: Mapping[str, Any]) -> int:
-    place = wish.get("position") or (wish.get("range") or {}).get("start")
+    area = wish.get("range")
+    place = wish.get("position") or (area.get("start") if isinstance(area, dict) else None)
     line = place.get("line") if isinstance(place, dict) else None
-    if not isinstance(line, int) or isinstance(line, bool):
+    if not isinstance(line, int) or isinstance(line, bool) or line < 0:
         raise _invalid("position or range says the line of a definition")
     return line
 
@@ -86,10 +91,19 @@ def _project(ls: CopeServer, document: LspDocument) -> Path:
 async def _agree(ls: CopeServer, question: Question, quote: Quote) -> None:
     """Ask the user once per project and server. Whatever else comes back than a yes, the gate refuses."""
     consent = ls.assistant.consent
-    if offline.is_on():
+    if await asyncio.to_thread(is_offline, question.workspace) or offline.is_on():
         return
     if await asyncio.to_thread(consent.answer, question.workspace, quote.endpoint) is not None:
         return
+    # Plans that are asked for while the question is open wait for the same answer.
+    matter = question.workspace, quote.endpoint
+    if matter not in ls.consents:
+        ls.consents[matter] = asyncio.ensure_future(_ask_user(ls, question, quote))
+        ls.consents[matter].add_done_callback(lambda _: ls.consents.pop(matter))
+    await asyncio.shield(ls.consents[matter])
+
+
+async def _ask_user(ls: CopeServer, question: Question, quote: Quote) -> None:
     terms = (
         f"cope-lsp would send {quote.bytes} bytes of {question.workspace.name} to {quote.endpoint} "
         f"({quote.model}) for a plan, for at most {usd(quote.bound_nusd)}. May it, now and later?"
@@ -102,7 +116,20 @@ async def _agree(ls: CopeServer, question: Question, quote: Quote) -> None:
         return
     answers: dict[str, ConsentAnswer] = {_ALLOW: "allowed", _NEVER: "denied"}
     if chosen is not None and chosen.title in answers:
-        await asyncio.to_thread(consent.record, question.workspace, quote.endpoint, answers[chosen.title])
+        record = ls.assistant.consent.record
+        await asyncio.to_thread(record, question.workspace, quote.endpoint, answers[chosen.title])
+
+
+def _shown(question: Question, quote: Quote) -> dict[str, Any]:
+    return {
+        "endpoint": quote.endpoint,
+        "model": quote.model,
+        "bytes": quote.bytes,
+        "boundNusd": quote.bound_nusd,
+        "redacted": list(quote.redacted),
+        "system": question.system,
+        "text": question.text.text,
+    }
 
 
 def _as_json(answer: Answer, instruction: str) -> dict[str, Any]:
@@ -121,9 +148,9 @@ def _as_json(answer: Answer, instruction: str) -> dict[str, Any]:
     }
 
 
-def _failure(error: HostedError) -> JsonRpcException:
-    reason = error.reason if isinstance(error, HostedRefusedError | HostedFailedError) else "unknown"
-    return JsonRpcException(f"{error} [{reason}]", _REQUEST_FAILED)
+def _failure(error: CopeError) -> JsonRpcException:
+    reason = f" [{error.reason}]" if isinstance(error, HostedRefusedError | HostedFailedError) else ""
+    return JsonRpcException(f"{error}{reason}", _REQUEST_FAILED)
 
 
 def _invalid(message: str) -> JsonRpcException:
