@@ -7,7 +7,6 @@ be hostile: they may set only what its `Setting` allows them, and never a path, 
 
 import os
 import re
-import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -16,11 +15,9 @@ from typing import Any, Literal
 
 from platformdirs import user_config_path
 
-PROJECT_FILE = ".cope.toml"
-FILE_BYTES_MAX = 10_000
-"""Far more than all settings with their comments need. Python's TOML parser takes time and memory that grow
-with the square of the length of a dotted key, and the file may be a hostile repository's."""
+from cope_lsp.settings_file import line_of, lines_of, text_of
 
+PROJECT_FILE = ".cope.toml"
 PROBLEMS_MAX = 20
 SHOWN_CHARACTERS_MAX = 80
 KEY_PARTS_MAX = 4
@@ -243,16 +240,16 @@ class _Loading:
 
     def read_file(self, path: Path, *, trusted: bool) -> None:
         try:
-            text = _text_of(path)
+            text = text_of(path)
             values = tomllib.loads(text)
         except (FileNotFoundError, NotADirectoryError):
             return
         except (OSError, ValueError, RecursionError) as error:  # not UTF-8 and not TOML are ValueErrors
             self._complain(f"{path}: cannot be read: {error}")
             return
-        lines = _lines_of(text)
+        lines = lines_of(text)
         for key, value in _flatten(values):
-            self.take(key, value, f"{path}:{_line_of(key, lines)}", trusted=trusted)
+            self.take(key, value, f"{path}:{line_of(key, lines)}", trusted=trusted)
 
     def read_environment(self, environment: Mapping[str, str]) -> None:
         by_variable = {setting.environment: key for key, (_, setting) in self._fields.items()}
@@ -354,56 +351,9 @@ def _shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}..."
 
 
-def _text_of(path: Path) -> str:
-    """Return the text of a settings file.
-
-    Raises:
-        OSError: it cannot be opened, or it is a device or a pipe, which could be endless.
-        ValueError: it is too large or not UTF-8.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError("it is not a file")
-    with path.open("rb") as file:
-        data = file.read(FILE_BYTES_MAX + 1)
-    if len(data) > FILE_BYTES_MAX:
-        raise ValueError(f"it is larger than {FILE_BYTES_MAX} bytes")
-    return data.decode("utf-8")
-
-
 def _from_text(text: str) -> object:
     """Read an environment variable as TOML would: a number, true or false, or else the text itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-_PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
-_KEY = rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*"
-_TABLE_LINE = re.compile(rf"\s*\[{{1,2}}{_KEY}\]")
-_VALUE_LINE = re.compile(rf"{_KEY}=")
-
-
-def _lines_of(text: str) -> dict[str, int]:
-    """Return the line, from 1, of every key and table in a TOML text that was parsed already."""
-    lines: dict[str, int] = {}
-    table = ""
-    for number, line in enumerate(text.split("\n"), start=1):
-        if header := _TABLE_LINE.match(line):
-            table = _plain_key(header[1])
-            lines.setdefault(table, number)
-            table += "."
-        elif name := _VALUE_LINE.match(line):
-            lines.setdefault(table + _plain_key(name[1]), number)
-    return lines
-
-
-def _plain_key(key: str) -> str:
-    return re.sub(r"""[\s"']""", "", key)
-
-
-def _line_of(key: str, lines: Mapping[str, int]) -> int:
-    """Return the line of a dotted key, or that of the table in which it lies."""
-    while key not in lines and "." in key:
-        key = key.rpartition(".")[0]
-    return lines.get(key, 1)

@@ -196,7 +196,8 @@ def test_what_is_denied_for_a_project_is_denied_for_its_folders(hosted: Shell, p
     inner.mkdir()
     (inner / "a.py").write_text(TEXT)
     hosted.run("consent", "deny")
-    assert "may be sent" in plan(hosted, "--yes", "--workspace", "src")
+    done = hosted.run("plan", "src/a.py", "--symbol", "merge", "--yes", "--workspace", "src")
+    assert "may be sent" in done.stderr
     assert hosted.json("consent", "allow", "--workspace", "src")["answer"] == "denied"
     assert provider.posts == 0
 
