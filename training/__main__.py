@@ -61,7 +61,9 @@ class Workshop:
     def _train(self) -> Trainer:
         sampler = Sampler(self.pantry.materials, self.pantry.tokenizer, self.recipe)
         trainer = Trainer(self.recipe, sampler, self.build)
-        say(f"training {self.recipe.name}, {trainer.parameters:,} parameters, from step {trainer.progress.step}")
+        say(
+            f"training {self.recipe.name}, {trainer.parameters:,} parameters, from step {trainer.progress.step}"
+        )
         trainer.run(self._report, self._measure(trainer, sampler))
         return trainer
 
@@ -140,7 +142,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="time to train")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, help="threads of the processor to train with")
-    parser.add_argument("--benchmarks", type=Path, help="folder of benchmarks that the corpus must not contain")
+    parser.add_argument(
+        "--benchmarks", type=Path, help="folder of benchmarks that the corpus must not contain"
+    )
     parser.add_argument("--results", type=Path, help="JSON file with measured pass rates, for the card")
     parser.add_argument("--out", type=Path, help="folder of the finished model")
     parser.add_argument("--smoke", action="store_true", help="everything, tiny, in a minute")

@@ -195,9 +195,7 @@ def loss_of(network: Network, tokenizer: Tokenizer, recipe: Recipe, texts: Seque
     return Loss(nats / tokens, nats / size, tokens)
 
 
-def exact_of(
-    filler: Filler, recipe: Recipe, texts: Sequence[str], suffix_tokens_max: int
-) -> Exact:
+def exact_of(filler: Filler, recipe: Recipe, texts: Sequence[str], suffix_tokens_max: int) -> Exact:
     """Measure how often the rest of a line is filled in exactly."""
     right = 0
     for number in range(recipe.fim_tasks):

@@ -108,7 +108,12 @@ def _foreign_goal(parts: Parts, other: Parts) -> str:
 def _of_function(node: ast.FunctionDef, lines: Sequence[str]) -> Exercise | None:
     docstring = ast.get_docstring(node)
     first, second = node.body[:2]
-    if not docstring or len(docstring) > DOCSTRING_CHARS_MAX or first.end_lineno is None or node.end_lineno is None:
+    if (
+        not docstring
+        or len(docstring) > DOCSTRING_CHARS_MAX
+        or first.end_lineno is None
+        or node.end_lineno is None
+    ):
         return None
     signature = dedent("\n".join(lines[node.lineno - 1 : first.lineno - 1]))
     body = dedent("\n".join(lines[first.end_lineno : node.end_lineno])).strip("\n")

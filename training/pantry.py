@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -12,6 +13,7 @@ from training import benchmarks, corpus, exercises, synthetic, tokenizer
 from training.corpus import Corpus, SourceFile
 from training.exercises import Exercise
 from training.family import generator
+from training.family.operation import OPERATIONS_DIR
 from training.manifest import Manifest, describe
 from training.recipe import BUILD_DIR, Ingredients, digest_of
 from training.samples import Materials
@@ -31,7 +33,7 @@ class Pantry:
     def folder(self) -> Path:
         """Where the ingredients are kept; other choices lie elsewhere."""
         checked = "checked" if self.benchmarks_dir else "unchecked"
-        folder = BUILD_DIR / f"ingredients-{digest_of(self.ingredients)}-{checked}"
+        folder = BUILD_DIR / f"ingredients-{digest_of(self.ingredients)}-{_operations_digest()}-{checked}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -99,6 +101,14 @@ class Pantry:
     def manifest(self) -> Manifest:
         """Return the record of all this."""
         return describe(self.ingredients, self.corpus, self.synthetic, self.family)
+
+
+def _operations_digest() -> str:
+    """Return eight characters that change with the files of the family's operations."""
+    digest = sha256()
+    for path in sorted(OPERATIONS_DIR.glob("*.toml")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def say(text: str) -> None:

@@ -171,5 +171,11 @@ def smoke(recipe: Recipe) -> Recipe:
         family_held_out=40,
     )
     return replace(
-        recipe, name="cope-smoke", ingredients=few, minutes=0.4, fim_tasks=20, held_out_windows=4, measure_s=10.0
+        recipe,
+        name="cope-smoke",
+        ingredients=few,
+        minutes=0.4,
+        fim_tasks=20,
+        held_out_windows=4,
+        measure_s=10.0,
     )

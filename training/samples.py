@@ -120,7 +120,9 @@ class Sampler:
         other = number + 1 if number + 1 < len(files) else number - 1
         if files[other].source != files[number].source:
             other = number
-        windows = [draw_window(rng, files[each].text, int(room * CHARS_PER_TOKEN / 2))[0] for each in (other, number)]
+        windows = [
+            draw_window(rng, files[each].text, int(room * CHARS_PER_TOKEN / 2))[0] for each in (other, number)
+        ]
         first, second = (each.ids for each in self._tokenizer.encode_batch(windows))
         ids = [*first[: room // 2], self._ids[FILE_SEPARATOR], *second][:room]
         return Row(ids, [1.0] * len(ids))
