@@ -11,7 +11,7 @@ Chain = tuple[Step, ...]
 Function = Callable[[Value], Value]
 
 OUTPUT_CHARS_MAX = 400
-NUMBER_MAX = 20_000
+NUMBER_MAX = 50_000
 _REMEMBERED_CHAINS = 100_000
 
 

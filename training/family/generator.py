@@ -98,7 +98,7 @@ def _task(split: Split, task_id: str, table: Choices, *, tests: bool) -> FamilyT
 
 def _with_tests(task: FamilyTask, chain: Chain) -> FamilyTask:
     """Return the task with its tests, from chance of their own, so that they change nothing else."""
-    visible, hidden = draw_suite(random.Random(f"{task.id}:tests"), chain, task.name, task.source)
+    visible, hidden = draw_suite(random.Random(f"{task.id}:tests"), chain, task.name, task.function)
     return replace(task, visible_tests=visible, hidden_tests=hidden)
 
 
