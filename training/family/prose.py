@@ -48,11 +48,15 @@ def draw_said(rng: random.Random, operation: Operation, split: Split) -> int:
     return rng.choices(places, cum_weights=weights)[0]
 
 
-def draw_docstring(rng: random.Random, chain: Chain, said: Sequence[int], subject: str) -> str:
-    """Return one sentence that asks for what a chain computes, in the wordings that `said` names."""
+def worded(chain: Chain, said: Sequence[int], subject: str) -> str:
+    """Return what a chain computes, in the wordings at the places `said` of their lists."""
     words = [step.operation.said[place] for step, place in zip(chain, said, strict=True)]
-    phrase = nested(chain, words, subject)
-    return rng.choice(_frames(phrase, chain[-1].operation.gives)).format(p=phrase)
+    return nested(chain, words, subject)
+
+
+def draw_docstring(rng: random.Random, phrase: str, gives: Kind) -> str:
+    """Return one sentence that asks for what a phrase names."""
+    return rng.choice(_frames(phrase, gives)).format(p=phrase)
 
 
 def goal(chain: Chain, subject: str) -> str:
@@ -85,7 +89,7 @@ def _frames(phrase: str, gives: Kind) -> tuple[str, ...]:
     first, second, *_ = [*phrase.split(" ", 2), "", ""]
     if first in _CLAUSE_WORDS or second == "how":
         return _TRUTH_FRAMES if gives == "truth" else _CLAUSE_FRAMES
-    return _THING_FRAMES + (_ONE_FRAMES if first == "the" and gives not in _MANY else ())
+    return _THING_FRAMES + (_ONE_FRAMES if first == "the" and gives == "number" else ())
 
 
 @cache
