@@ -19,7 +19,6 @@ from training.recipe import BUILD_DIR, Ingredients, digest_of
 from training.samples import Materials
 
 FAMILY_SEED = 1
-TOKENIZER_TASKS = 12_000
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Pantry:
         path = self.tokenizer_file
         if not path.exists():
             say("training the tokenizer")
-            tasks = [plain(each.parts, "code") + each.body for each in self.family[:TOKENIZER_TASKS]]
+            tasks = [plain(each.parts, "code") + each.body for each in self.family]
             texts = [file.text for file in self.files[0]]
             tokenizer.fit(texts + self.synthetic + tasks, self.ingredients.vocabulary).save(str(path))
         return tokenizer.load(path)
