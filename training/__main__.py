@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from training import card, curves, synthetic
-from training.evaluate import Filler, HeldOut, evaluate, loss_of
+from training.evaluate import Filler, HeldOut, Unseen, evaluate, loss_of
 from training.export import export
 from training.pantry import Pantry, say
 from training.recipe import BUILD_DIR, EMBEDDED_DIR, OUT_DIRS, RECIPES, TRAINING_DIR, Recipe, smoke
@@ -61,9 +61,8 @@ class Workshop:
     def _train(self) -> Trainer:
         sampler = Sampler(self.pantry.materials, self.pantry.tokenizer, self.recipe)
         trainer = Trainer(self.recipe, sampler, self.build)
-        say(
-            f"training {self.recipe.name}, {trainer.parameters:,} parameters, from step {trainer.progress.step}"
-        )
+        step = trainer.progress.step
+        say(f"training {self.recipe.name}, {trainer.parameters:,} parameters, from step {step}")
         trainer.run(self._report, self._measure(trainer, sampler))
         return trainer
 
@@ -89,12 +88,12 @@ class Workshop:
         path = self.build / "evaluation.json"
         if not path.exists():
             say("evaluating")
-            unseen = [synthetic.module(f"held out:{n}") for n in range(self.recipe.fim_tasks)]
-            held_out = [file.text for file in self.pantry.files[1]]
-            loss = loss_of(trainer.network, self.pantry.tokenizer, self.recipe, held_out)
+            modules = [synthetic.module(f"held out:{n}") for n in range(self.recipe.fim_tasks)]
+            files = [file.text for file in self.pantry.files[1]]
+            loss = loss_of(trainer.network, self.pantry.tokenizer, self.recipe, files)
             filler = Filler(model, self.pantry.tokenizer, self.recipe)
-            tasks = self.pantry.family_held_out
-            measured = evaluate(loss, filler, self.recipe, held_out, unseen, tasks)
+            unseen = Unseen(files, modules, self.pantry.family_held_out)
+            measured = evaluate(loss, filler, self.recipe, unseen)
             _write_json(path, asdict(measured))
         read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return read

@@ -33,7 +33,7 @@ def write(
         manifest: what of.
         run: how that went.
         evaluation: the fields of `evaluate.Evaluation`.
-        results: pass rates from 0 to 1 on held-out tasks, by what the model was asked for; None: not measured.
+        results: pass rates from 0 to 1 on held-out tasks, by what was asked for; None: not measured.
     """
     sections = (
         _head(recipe, run),
@@ -72,9 +72,9 @@ def _head(recipe: Recipe, run: Run) -> str:
 # {recipe.name}
 
 {recipe.title}: {run.parameters:,} parameters, {recipe.layers} layers, {recipe.width} wide,
-{recipe.context_tokens:,} tokens of context, {recipe.ingredients.vocabulary:,} tokens of byte-level BPE. Architecture
-`llama`, quantised to {recipe.quantisation}. It was trained from nothing on {_machine(recipe)} by `training/` in this
-repository, which also wrote this card.
+{recipe.context_tokens:,} tokens of context, {recipe.ingredients.vocabulary:,} tokens of byte-level BPE.
+Architecture `llama`, quantised to {recipe.quantisation}. It was trained from nothing on {_machine(recipe)}
+by `training/` in this repository, which also wrote this card.
 
 | | |
 |---|---|
@@ -101,7 +101,7 @@ def _suffix(recipe: Recipe) -> str:
 
 
 def _numbers(recipe: Recipe, run: Run, evaluation: dict[str, Any]) -> str:
-    loss = evaluation["loss"]
+    loss, suffix_max = evaluation["loss"], recipe.suffix_tokens_max
     return f"""\
 ## Numbers
 
@@ -111,7 +111,7 @@ def _numbers(recipe: Recipe, run: Run, evaluation: dict[str, Any]) -> str:
 | held-out loss, left to right | {loss["nats_per_token"]:.3f} nats per token, \
 {loss["nats_per_byte"]:.3f} nats per byte ({loss["tokens"]:,} tokens) |
 | rest of a line, held-out files, exactly right, no suffix shown | {_share(evaluation["held_out"])} |
-| the same, with up to {recipe.suffix_tokens_max} tokens of suffix | {_share(evaluation["held_out_with_suffix"])} |
+| the same, with up to {suffix_max} tokens of suffix | {_share(evaluation["held_out_with_suffix"])} |
 | rest of a line, unseen synthetic modules, exactly right | {_share(evaluation["synthetic"])} |
 
 The loss is the network's before it was quantised; the rest was measured with llama.cpp on the
@@ -173,8 +173,8 @@ licence, without tests, vendored code, generated files, tables of data and near 
 Documents are drawn as exercises, a function to write with or without plans, with a probability of
 {100 * recipe.diet.task_share:.0f} %: from the {manifest.family.files:,} tasks of `training/family` (MIT), and
 {100 * recipe.diet.function_share:.0f} % of them from documented functions of the files above. Of the rest,
-{100 * recipe.diet.synthetic_share:.0f} % are small modules that `training/synthetic.py` makes from templates (MIT).
-`training/manifest.json` has the hashes.
+{100 * recipe.diet.synthetic_share:.0f} % are small modules that `training/synthetic.py` makes of templates
+(MIT). `training/manifest.json` has the hashes.
 
 | source | version | licence | files | bytes |
 |---|---|---|---:|---:|

@@ -71,9 +71,9 @@ def of_task(task: FamilyTask) -> Exercise:
 
 
 def in_module(text: str) -> Iterator[Exercise]:
-    """Yield the documented functions of a module that are short enough; the docstring's first sentence is the goal.
+    """Yield the documented functions of a module that are short enough.
 
-    They have no guideline: nobody wrote one.
+    The docstring's first sentence is the goal. They have no guideline: nobody wrote one.
     """
     lines = text.splitlines()
     for node in ast.walk(ast.parse(text)):

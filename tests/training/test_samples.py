@@ -128,7 +128,7 @@ def test_an_exercise_is_tokenised_as_its_prompts_and_answers_are() -> None:
     for _ in range(40):
         tokens = SAMPLER.exercise(rng, PEAK).tokens
         assert tokens[-1] == IDS[END_OF_TEXT]
-        assert tokens == TOKENIZER.encode(TOKENIZER.decode(tokens[:-1])).ids + [IDS[END_OF_TEXT]]
+        assert tokens == [*TOKENIZER.encode(TOKENIZER.decode(tokens[:-1])).ids, IDS[END_OF_TEXT]]
         assert tokens[-len(code) - 1 : -1] == code or TOKENIZER.decode(tokens).count("# Guideline:")
 
 

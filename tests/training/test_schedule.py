@@ -1,6 +1,6 @@
-import pytest
-
 from dataclasses import replace
+
+import pytest
 
 from training.recipe import NANO
 from training.schedule import Progress, rate_share
