@@ -140,6 +140,7 @@ NANO_LARGE = Recipe(
     heads=3,
     feed_forward=512,
     diet=Diet(task_share=0.97),
+    step_tokens=2_048,
     matrix_rate=0.012,
     other_rate=0.004,
 )
