@@ -120,9 +120,9 @@ class Recipe:
     def digest(self) -> str:
         """A short name for exactly these choices; working files of another recipe are not reused.
 
-        Threads do not count: a training may go on with more of them.
+        Minutes and threads do not count: a training may go on for longer, or with more of them.
         """
-        return digest_of(replace(self, threads=1))
+        return digest_of(replace(self, minutes=0.0, threads=1))
 
 
 def digest_of(choices: Recipe | Ingredients) -> str:

@@ -90,4 +90,8 @@ def test_the_card_says_what_the_model_cannot_do() -> None:
 
 def test_a_recipe_with_another_choice_has_another_digest() -> None:
     assert replace(NANO).digest == NANO.digest
-    assert replace(NANO, minutes=NANO.minutes + 1).digest != NANO.digest
+    assert replace(NANO, width=NANO.width + 32).digest != NANO.digest
+
+
+def test_a_training_may_go_on_for_longer_and_with_more_threads() -> None:
+    assert replace(NANO, minutes=NANO.minutes + 1, threads=2).digest == NANO.digest
