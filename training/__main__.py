@@ -26,10 +26,10 @@ def main() -> int:
     """Run the recipe as the arguments say, and return the exit status."""
     arguments = _arguments()
     recipe = _recipe(arguments)
-    build = BUILD_DIR / f"{recipe.name}-{recipe.digest}"
+    pantry = Pantry(recipe.ingredients, arguments.benchmarks)
+    build = BUILD_DIR / f"{recipe.name}-{recipe.digest}-{pantry.key}"
     build.mkdir(parents=True, exist_ok=True)
     out = arguments.out or (build / "out" if arguments.smoke else OUT_DIRS[arguments.model])
-    pantry = Pantry(recipe.ingredients, arguments.benchmarks)
     try:
         Workshop(recipe, pantry, build, arguments.results).make(out)
     except KeyboardInterrupt:

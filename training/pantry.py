@@ -29,10 +29,15 @@ class Pantry:
     benchmarks_dir: Path | None
 
     @cached_property
+    def key(self) -> str:
+        """A short name for the choices, the family's operations, and whether benchmarks were looked for."""
+        checked = "checked" if self.benchmarks_dir else "unchecked"
+        return f"{digest_of(self.ingredients)}-{_operations_digest()}-{checked}"
+
+    @cached_property
     def folder(self) -> Path:
         """Where the ingredients are kept; other choices lie elsewhere."""
-        checked = "checked" if self.benchmarks_dir else "unchecked"
-        folder = BUILD_DIR / f"ingredients-{digest_of(self.ingredients)}-{_operations_digest()}-{checked}"
+        folder = BUILD_DIR / f"ingredients-{self.key}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
