@@ -72,7 +72,7 @@ class Sampler:
         for (_, weight), each in zip(parts, encoded, strict=True):
             tokens += each.ids
             weights += [weight] * len(each.ids)
-        # A plan alone ends with its line, and not the text: after the same line another exercise goes on to code.
+        # A plan alone ends with its line, but not the text: other exercises go on to code there.
         end_weight = weights[-1] if parts[-1][0] == exercise.body else 0.0
         return Row([*tokens, self._ids[END_OF_TEXT]], [*weights, end_weight])
 
