@@ -14,13 +14,16 @@ from typing import Any
 import llama_cpp as api
 import numpy as np
 
+from cope_lsp.engine import chat_formats, fim_formats
+from cope_lsp.engine.fim_formats import FimFormat
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.errors import CopeError, ModelFileError
-from cope_lsp.values import FimRole, ModelInfo, Sampling
+from cope_lsp.values import FimOrder, FimRole, ModelInfo, Sampling
 
-_GGUF_MAGIC = b"GGUF"
 _LOG_LEVEL_WARN = 2
 _ONE_THREAD_PARAMETERS_MAX = 30_000_000
+_CHAT_TEMPLATE_BYTES_MAX = 262_144
+_GUARD = "☺"
 _recent_log: deque[str] = deque(maxlen=20)
 
 
@@ -69,9 +72,8 @@ class LlamaModel:
         """Load the GGUF file at `path`.
 
         Raises:
-            ModelFileError: with the reason, when there is no such file or llama.cpp refuses it.
+            ModelFileError: with the reason, when llama.cpp refuses it.
         """
-        _check_is_gguf(path)
         params = api.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
         _recent_log.clear()
@@ -79,25 +81,37 @@ class LlamaModel:
         if not self.pointer:
             raise ModelFileError(f"llama.cpp cannot load {path}: {_last_error()}")
         self._vocab = api.llama_model_get_vocab(self.pointer)
+        self._implies_space = api.llama_vocab_type(self._vocab) == api.LLAMA_VOCAB_TYPE_SPM
         self.vocab_size: int = api.llama_vocab_n_tokens(self._vocab)
         self._pieces: dict[int, bytes] = {}
-        self._fim = _fim_tokens(self._vocab)
+        family = fim_formats.recognise(self.special_token)
+        self._fim = self._fim_tokens(family)
+        self._fim_order = self._order(family)
+        self._ends = self._end_tokens(family)
         self.info = self._read_info(path)
 
-    def tokenize(self, text: str) -> list[int]:
-        """Return the tokens of plain `text`; the names of special tokens in it are just text."""
-        data = text.encode("utf-8", "replace")
-        capacity = len(data) + 8
-        tokens = (api.llama_token * capacity)()
-        count = api.llama_tokenize(self._vocab, data, len(data), tokens, capacity, False, False)
-        assert count >= 0, "a token covers at least one byte"
-        return list(tokens[:count])
+    def tokenize(self, text: str, *, joined: bool = False) -> list[int]:
+        """Return the tokens of plain `text`; the names of special tokens in it are just text.
+
+        A text that is `joined` gets no space before it. Vocabularies of SentencePiece imply one; CodeLlama's
+        and Mistral's own code for infilling keeps it away as this does: with a character that nothing merges
+        with.
+        """
+        if joined and self._implies_space:
+            return self._tokenize(_GUARD + text)[len(self._tokenize(_GUARD)) :]
+        return self._tokenize(text)
+
+    def special_token(self, name: str) -> int | None:
+        """Return the special token that is called `name`; None when it is no one token of the vocabulary."""
+        tokens = self._tokenize(name, special=True) if name else []
+        if len(tokens) != 1 or api.llama_vocab_get_text(self._vocab, tokens[0]) != name.encode():
+            return None
+        return tokens[0]
 
     def opening_tokens(self) -> list[int]:
         """Return what the model wants before every prompt: its BOS token, or nothing."""
-        if not api.llama_vocab_get_add_bos(self._vocab):
-            return []
-        return [api.llama_vocab_bos(self._vocab)]
+        token: int = api.llama_vocab_bos(self._vocab)
+        return [token] if token >= 0 and api.llama_vocab_get_add_bos(self._vocab) else []
 
     def closing_token(self) -> int:
         """Return a token that ends a document, for a prompt that would otherwise be empty."""
@@ -116,12 +130,38 @@ class LlamaModel:
         return known
 
     def is_end(self, token: int) -> bool:
-        """Return whether `token` ends a generation."""
-        return bool(api.llama_vocab_is_eog(self._vocab, token))
+        """Return whether `token` ends a generation: an end, or a mark that belongs into prompts."""
+        return token in self._ends or bool(api.llama_vocab_is_eog(self._vocab, token))
 
     def close(self) -> None:
         """Free the model."""
         api.llama_model_free(self.pointer)
+
+    def _tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        data = text.encode("utf-8", "replace")
+        capacity = len(data) + 8
+        tokens = (api.llama_token * capacity)()
+        count = api.llama_tokenize(self._vocab, data, len(data), tokens, capacity, False, special)
+        assert count >= 0, "a token covers at least one byte"
+        return list(tokens[:count])
+
+    def _fim_tokens(self, family: FimFormat | None) -> dict[FimRole, int]:
+        """Return the token of each role: what the file or llama.cpp says, then what the family has."""
+        found = {role: self.special_token(name) for role, name in family.names().items()} if family else {}
+        found |= {
+            role: int(read(self._vocab)) for role, read in _FIM_READERS.items() if read(self._vocab) >= 0
+        }
+        return {role: token for role, token in found.items() if token is not None}
+
+    def _order(self, family: FimFormat | None) -> FimOrder:
+        """Return the family's order, unless the file names marks that are not the family's."""
+        if family is None or self._fim.get("prefix") != self.special_token(family.prefix):
+            return "prefix-suffix-middle"
+        return family.order
+
+    def _end_tokens(self, family: FimFormat | None) -> frozenset[int]:
+        ends = {self.special_token(name) for name in family.ends} if family else set()
+        return frozenset(token for token in {*ends, *self._fim.values()} if token is not None)
 
     def _read_piece(self, token: int) -> bytes:
         buffer = (ctypes.c_char * 256)()
@@ -136,17 +176,25 @@ class LlamaModel:
         api.llama_model_desc(self.pointer, description, 256)
         languages = self._metadata("cope.languages")
         suffix_tokens_max = self._metadata("cope.suffix_tokens_max")
+        chat = chat_formats.recognise(self._chat_template(), self.special_token)
         return ModelInfo(
             name=self._metadata("general.name") or path.stem,
             description=description.value.decode("utf-8", "replace"),
             parameters=api.llama_model_n_params(self.pointer),
             bytes=api.llama_model_size(self.pointer),
             context_tokens=api.llama_model_n_ctx_train(self.pointer),
-            fim=len(self._fim) == len(_FIM_READERS),
+            fim=_NEEDED_MARKS[self._fim_order] <= self._fim.keys(),
             languages=tuple(languages.split(",")) if languages else None,
             suffix_tokens_max=int(suffix_tokens_max) if suffix_tokens_max.isdecimal() else None,
             gpu=bool(api.llama_supports_gpu_offload()),
+            fim_order=self._fim_order,
+            chat=chat.name if chat else None,
         )
+
+    def _chat_template(self) -> str:
+        """Return the beginning of the template in the file, to look for marks in it; it is never run."""
+        template = api.llama_model_chat_template(self.pointer, None)
+        return template[:_CHAT_TEMPLATE_BYTES_MAX].decode("utf-8", "replace") if template else ""
 
     def _metadata(self, key: str) -> str:
         buffer = (ctypes.c_char * 1024)()
@@ -256,17 +304,6 @@ class LlamaContext:
         api.llama_free(self._context)
 
 
-def _check_is_gguf(path: Path) -> None:
-    """Refuse what is certainly no model before native code reads it."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(len(_GGUF_MAGIC))
-    except OSError as error:
-        raise ModelFileError(f"the model file {path} cannot be read: {error.strerror}") from error
-    if magic != _GGUF_MAGIC:
-        raise ModelFileError(f"{path} is not a GGUF file, the format that llama.cpp loads")
-
-
 def _last_error() -> str:
     return _recent_log[-1] if _recent_log else "no reason given"
 
@@ -290,12 +327,15 @@ _FIM_READERS: dict[FimRole, Any] = {
     "prefix": api.llama_vocab_fim_pre,
     "suffix": api.llama_vocab_fim_suf,
     "middle": api.llama_vocab_fim_mid,
+    "repository": api.llama_vocab_fim_rep,
+    "file": api.llama_vocab_fim_sep,
 }
 
-
-def _fim_tokens(vocab: Any) -> dict[FimRole, int]:
-    found = {role: int(read(vocab)) for role, read in _FIM_READERS.items()}
-    return {role: token for role, token in found.items() if token >= 0}
+_NEEDED_MARKS: dict[FimOrder, set[FimRole]] = {
+    "prefix-suffix-middle": {"prefix", "suffix", "middle"},
+    "suffix-prefix-middle": {"prefix", "suffix", "middle"},
+    "suffix-prefix": {"prefix", "suffix"},
+}
 
 
 def _links(sampling: Sampling, index: int) -> Sequence[Any]:

@@ -31,7 +31,7 @@ def test_a_model_that_can_fill_in_sees_both_sides() -> None:
         FimMark("prefix"),
         Text("a = ", 768, "tail"),
         FimMark("suffix"),
-        Text("\nb = 2\n", 256, "head"),
+        Text("\nb = 2\n", 256, "head", joined=True),
         FimMark("middle"),
     )
 
