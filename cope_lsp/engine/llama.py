@@ -6,8 +6,9 @@ llama-cpp-python's own `Llama` object holds one sequence and cannot do what the 
 
 import ctypes
 import os
+import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,10 @@ class LlamaModel:
         self._fim = self._fim_tokens(family)
         self._fim_order = self._order(family)
         self._ends = self._end_tokens(family)
-        self.info = self._read_info(path)
+        chat = chat_formats.recognise(self._chat_template(), self.special_token)
+        self._marks = self._ends | self._tokens_of(chat.tokens if chat else ())
+        self._inside_marks = _inside([self._name(token) for token in sorted(self._marks)])
+        self.info = self._read_info(path, chat.name if chat else None)
 
     def tokenize(self, text: str, *, joined: bool = False) -> list[int]:
         """Return the tokens of plain `text`; the names of special tokens in it are just text.
@@ -97,9 +101,14 @@ class LlamaModel:
         and Mistral's own code for infilling keeps it away as this does: with a character that nothing merges
         with.
         """
-        if joined and self._implies_space:
-            return self._tokenize(_GUARD + text)[len(self._tokenize(_GUARD)) :]
-        return self._tokenize(text)
+        tokens = self._tokenize_on(text) if joined else self._tokenize(text)
+        if self._marks.isdisjoint(tokens):
+            return tokens
+        # llama.cpp looks for tokens of the type "user defined" in any text. One that ends or marks something
+        # must not come from a document: its name is taken apart after the first character.
+        first, *rest = self._inside_marks.split(text)
+        head = self._tokenize_on(first) if joined else self._tokenize(first)
+        return head + [token for piece in rest for token in self._tokenize_on(piece)]
 
     def special_token(self, name: str) -> int | None:
         """Return the special token that is called `name`; None when it is no one token of the vocabulary."""
@@ -137,6 +146,11 @@ class LlamaModel:
         """Free the model."""
         api.llama_model_free(self.pointer)
 
+    def _tokenize_on(self, text: str) -> list[int]:
+        if not self._implies_space:
+            return self._tokenize(text)
+        return self._tokenize(_GUARD + text)[len(self._tokenize(_GUARD)) :]
+
     def _tokenize(self, text: str, *, special: bool = False) -> list[int]:
         data = text.encode("utf-8", "replace")
         capacity = len(data) + 8
@@ -160,8 +174,15 @@ class LlamaModel:
         return family.order
 
     def _end_tokens(self, family: FimFormat | None) -> frozenset[int]:
-        ends = {self.special_token(name) for name in family.ends} if family else set()
-        return frozenset(token for token in {*ends, *self._fim.values()} if token is not None)
+        return self._tokens_of(family.ends if family else ()) | frozenset(self._fim.values())
+
+    def _tokens_of(self, names: Iterable[str]) -> frozenset[int]:
+        found = (self.special_token(name) for name in names)
+        return frozenset(token for token in found if token is not None)
+
+    def _name(self, token: int) -> str:
+        name: bytes = api.llama_vocab_get_text(self._vocab, token)
+        return name.decode("utf-8", "replace")
 
     def _read_piece(self, token: int) -> bytes:
         buffer = (ctypes.c_char * 256)()
@@ -171,12 +192,11 @@ class LlamaModel:
             length = api.llama_token_to_piece(self._vocab, token, buffer, -length, 0, False)
         return buffer.raw[:length]
 
-    def _read_info(self, path: Path) -> ModelInfo:
+    def _read_info(self, path: Path, chat: str | None) -> ModelInfo:
         description = (ctypes.c_char * 256)()
         api.llama_model_desc(self.pointer, description, 256)
         languages = self._metadata("cope.languages")
         suffix_tokens_max = self._metadata("cope.suffix_tokens_max")
-        chat = chat_formats.recognise(self._chat_template(), self.special_token)
         return ModelInfo(
             name=self._metadata("general.name") or path.stem,
             description=description.value.decode("utf-8", "replace"),
@@ -188,7 +208,7 @@ class LlamaModel:
             suffix_tokens_max=int(suffix_tokens_max) if suffix_tokens_max.isdecimal() else None,
             gpu=bool(api.llama_supports_gpu_offload()),
             fim_order=self._fim_order,
-            chat=chat.name if chat else None,
+            chat=chat,
         )
 
     def _chat_template(self) -> str:
@@ -305,7 +325,10 @@ class LlamaContext:
 
 
 def _last_error() -> str:
-    return _recent_log[-1] if _recent_log else "no reason given"
+    """Return what llama.cpp said of the fault: its last line, or one before it that says more."""
+    causes = [line for line in _recent_log if "error loading model:" in line]
+    said = [*_recent_log, *causes]
+    return said[-1] if said else "no reason given"
 
 
 _CACHE_TYPES = {"f16": api.GGML_TYPE_F16, "f32": api.GGML_TYPE_F32}
@@ -336,6 +359,12 @@ _NEEDED_MARKS: dict[FimOrder, set[FimRole]] = {
     "suffix-prefix-middle": {"prefix", "suffix", "middle"},
     "suffix-prefix": {"prefix", "suffix"},
 }
+
+
+def _inside(names: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for the places after the first character of each name; it matches no character."""
+    places = [f"(?<={re.escape(name[0])})(?={re.escape(name[1:])})" for name in names if len(name) > 1]
+    return re.compile("|".join(places) or "(?!)")
 
 
 def _links(sampling: Sampling, index: int) -> Sequence[Any]:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from cope_lsp.engine.llama import DecodeError, LlamaContext, LlamaModel, NoSpaceError, Sampler
+from cope_lsp.engine.prompting import prompt_tokens
 from cope_lsp.engine.transcript import Transcript
 from cope_lsp.engine.wire import Drawn, Finished, Message
-from cope_lsp.values import FimMark, Finish, Generation, NamedToken, Prompt, Sample, Text, Usage
+from cope_lsp.values import Finish, Generation, Sample, Usage
 
 BATCH_SECONDS_MAX = 0.04
 """A prefill batch is sized by measured speed to take no longer: it is what a cancel waits for."""
@@ -138,7 +139,7 @@ class Scheduler:
 
     def _start(self, job: _Job) -> bool:
         """Give the job a lane; False while other jobs hold them all."""
-        job.prompt = self._prompt_tokens(job.generation.prompt)
+        job.prompt = prompt_tokens(job.generation.prompt, self._model)
         limit = self._context.context_tokens
         if len(job.prompt) + job.generation.limits.output_tokens_max > limit:
             msg = f"a prompt of {len(job.prompt)} tokens and its answer do not fit into {limit}"
@@ -183,33 +184,6 @@ class Scheduler:
         if tokens >= PREFILL_TOKENS_MIN:
             fitting = int(tokens / max(seconds, 1e-6) * BATCH_SECONDS_MAX)
             self._prefill_tokens = max(PREFILL_TOKENS_MIN, min(fitting, self._context.batch_tokens))
-
-    def _prompt_tokens(self, prompt: Prompt) -> list[int]:
-        tokens = self._model.opening_tokens()
-        for is_text, segments in itertools.groupby(prompt, lambda segment: isinstance(segment, Text)):
-            if is_text:
-                tokens += self._text_tokens([text for text in segments if isinstance(text, Text)])
-            else:
-                tokens += [self._mark(mark) for mark in segments if not isinstance(mark, Text)]
-        return tokens or [self._model.closing_token()]
-
-    def _text_tokens(self, texts: list[Text]) -> list[int]:
-        """Return the tokens of texts that follow one another: of all together, unless one has to be cut."""
-        parts = [self._model.tokenize(text.text, joined=text.joined or n > 0) for n, text in enumerate(texts)]
-        whole = all(len(tokens) <= text.tokens_max for tokens, text in zip(parts, texts, strict=True))
-        if whole and len(texts) > 1:
-            return self._model.tokenize("".join(text.text for text in texts), joined=texts[0].joined)
-        return [token for tokens, text in zip(parts, texts, strict=True) for token in _cut(tokens, text)]
-
-    def _mark(self, mark: FimMark | NamedToken) -> int:
-        if isinstance(mark, FimMark):
-            token, what = self._model.fim_token(mark.role), f"fill-in-the-middle token for {mark.role!r}"
-        else:
-            token, what = self._model.special_token(mark.name), f"special token {mark.name!r}"
-        if token is None:
-            msg = f"the model has no {what}"
-            raise ValueError(msg)
-        return token
 
     # -- the drafts ---------------------------------------------------------------------------
 
@@ -357,12 +331,6 @@ class Scheduler:
                 if not remembered:
                     raise
                 self._forget_lane(remembered[0])
-
-
-def _cut(tokens: list[int], text: Text) -> list[int]:
-    if text.keep == "head":
-        return tokens[: text.tokens_max]
-    return tokens[max(0, len(tokens) - text.tokens_max) :]
 
 
 def _common_prefix(a: list[int], b: list[int]) -> int:

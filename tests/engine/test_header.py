@@ -17,6 +17,7 @@ from cope_lsp.engine.foreign import NotAModel
 from cope_lsp.engine.header import METADATA_BYTES_MAX, Header, read_header
 from cope_lsp.engine.tensor_types import BLOCKS
 from cope_lsp.models.catalog import embedded_path
+from tests.gguf_bytes import ARRAY, STRING, U32, array, entry, gguf_file, tensor, text
 
 GIGABYTE = 1024**3
 
@@ -104,41 +105,12 @@ def test_a_path_that_no_system_could_have_is_an_answer_too() -> None:
 
 # -- headers that lie -------------------------------------------------------------------------
 
-STRING, ARRAY, U32 = 8, 9, 4
-
-
-def text(value: bytes) -> bytes:
-    return struct.pack("<Q", len(value)) + value
-
-
-def entry(key: bytes, kind: int, value: bytes) -> bytes:
-    return text(key) + struct.pack("<I", kind) + value
-
-
-def tensor(name: bytes, shape: list[int], kind: int = 0, offset: int = 0) -> bytes:
-    dimensions = struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
-    return text(name) + dimensions + struct.pack("<IQ", kind, offset)
-
-
-def gguf_file(
-    entries: list[bytes], tensors: list[bytes], version: int = 3, counts: tuple[int, int] | None = None
-) -> bytes:
-    tensor_count, entry_count = counts or (len(tensors), len(entries))
-    start = b"GGUF" + struct.pack("<IQQ", version, tensor_count, entry_count)
-    header = start + b"".join(entries) + b"".join(tensors)
-    return header + b"\0" * (-len(header) % 32) + b"\0" * 4096
-
-
 ARCHITECTURE = entry(b"general.architecture", STRING, text(b"llama"))
 WEIGHTS = tensor(b"token_embd.weight", [32, 32])
 
 
 def lying(*entries: bytes, tensors: tuple[bytes, ...] = (WEIGHTS,), **more: Any) -> bytes:
     return gguf_file([ARCHITECTURE, *entries], list(tensors), **more)
-
-
-def array(kind: int, length: int, data: bytes = b"") -> bytes:
-    return struct.pack("<IQ", kind, length) + data
 
 
 LIES: dict[str, tuple[bytes, str]] = {
