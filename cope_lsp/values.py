@@ -116,6 +116,8 @@ class ModelInfo:
     """How many tokens after the cursor help the model; None: as many as there is room for."""
     fim_order: FimOrder = "prefix-suffix-middle"
     """In which order the marks and texts of a fill-in-the-middle prompt come, where `fim` is true."""
+    fim_marks: tuple[FimRole, ...] = ()
+    """The roles for which the model has a token, also those that show it other files of a repository."""
     chat: str | None = None
     """The format of its conversations (engine/chat_formats.py); None: it knows none, or none of ours."""
 

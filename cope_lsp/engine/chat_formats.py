@@ -87,10 +87,11 @@ CHAT_FORMATS = (
         name="phi3",
         marks=("<|assistant|>", "<|end|>"),
         tokens=("<|system|>", "<|user|>", "<|assistant|>", "<|end|>"),
-        system="<|system|>\n{}<|end|>\n",
-        user="<|user|>\n{}<|end|>\n",
-        assistant="<|assistant|>\n{}<|end|>\n",
-        opening="<|assistant|>\n",
+        # Its template has a line end after each of these; its tokenizer drops white space there.
+        system="<|system|>{}<|end|>",
+        user="<|user|>{}<|end|>",
+        assistant="<|assistant|>{}<|end|>",
+        opening="<|assistant|>",
     ),
     ChatFormat(
         name="gemma",

@@ -21,6 +21,8 @@ from cope_lsp.engine.tensor_types import BLOCKS
 METADATA_BYTES_MAX = 64 * 1024 * 1024
 """The largest vocabulary in use takes 16 MB (262,144 tokens, 514,906 merges)."""
 ENTRIES_MAX = 16_384
+LAYERS_MAX = 512
+"""LLAMA_MAX_LAYERS (src/llama-hparams.h): llama.cpp aborts on more, as it does on none."""
 TENSORS_MAX = 65_536
 ARRAY_ELEMENTS_MAX = 4_194_304
 KEY_BYTES_MAX = 65_535
@@ -117,6 +119,8 @@ def _header(cursor: "_Cursor", size: int) -> Header:
     if not architecture:
         raise _MalformedError("it does not name its architecture")
     _check_is_a_whole_model(values, tensors)
+    if not 0 < (_number(values, f"{architecture}.block_count") or 0) <= LAYERS_MAX:
+        raise _MalformedError(f"it does not say how many layers it has, 1 to {LAYERS_MAX}")
     parameters = _tensors(cursor, tensors, _alignment(values), size)
     tokens = values.get("tokenizer.ggml.tokens")
     return Header(

@@ -208,6 +208,7 @@ class LlamaModel:
             suffix_tokens_max=int(suffix_tokens_max) if suffix_tokens_max.isdecimal() else None,
             gpu=bool(api.llama_supports_gpu_offload()),
             fim_order=self._fim_order,
+            fim_marks=tuple(sorted(self._fim)),
             chat=chat,
         )
 

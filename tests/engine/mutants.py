@@ -60,6 +60,12 @@ def mutant(original: Original, seed: int) -> bytes:
     return bytes(data)
 
 
+def murderous(data: bytes) -> bytes:
+    """Return a model whose header is in order and on which llama.cpp aborts: two tokens have one name."""
+    assert b"<|fim_prefix|>" in data
+    return data.replace(b"<|fim_prefix|>", b"<|fim_suffix|>")
+
+
 def _flip_bits(draw: random.Random, original: Original, data: bytearray) -> None:
     for _ in range(draw.randint(1, 8)):
         at = draw.randrange(min(original.header_bytes, len(data)))

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from cope_lsp.completion.completer import Completer
 from cope_lsp.completion.prompt import build
 from cope_lsp.engine import fim_formats
 from cope_lsp.engine.llama import LlamaModel, start_backend
 from cope_lsp.engine.prompting import prompt_tokens
+from cope_lsp.engine.wire import EngineSettings
+from cope_lsp.models.local import LocalModel
 from cope_lsp.values import (
     CompletionRequest,
     Document,
@@ -16,6 +19,7 @@ from cope_lsp.values import (
     Limits,
     Prompt,
     Sampling,
+    Suggestion,
     Text,
 )
 from tests import vocabularies
@@ -114,6 +118,7 @@ def test_every_family_is_recognised_by_its_vocabulary(loaded: dict[str, LlamaMod
     assert found is not None
     assert name in found.family
     assert found.source
+    assert set(found.names()) == set(loaded[name].info.fim_marks)
     for role, token in found.names().items():
         assert loaded[name].fim_token(role) == loaded[name].special_token(token) is not None
 
@@ -131,6 +136,19 @@ async def test_what_is_filled_in_holds_no_special_token(
     assert any(answer.texts)
     for special in (*ENDS[name], *EXPECTED[name][1][:1]):
         assert not any(special in text for text in answer.texts)
+
+
+@families
+async def test_ghost_text_comes_from_every_family(models: dict[str, Path], name: str) -> None:
+    """All the way: the words of random weights are nonsense, but words."""
+    model = LocalModel(models[name], EngineSettings(context_tokens=1024), restarts_max=0)
+    document = Document("file:///a.py", "python", "def a\nreturn")
+    completion = await Completer(model).complete(CompletionRequest(document, 5, explicit=True))
+    await model.close()
+    assert isinstance(completion, Suggestion) or completion.reason not in ("model-unavailable", "language")
+    shown = completion.text if isinstance(completion, Suggestion) else completion.detail
+    assert shown
+    assert not any(special in shown for special in ENDS[name])
 
 
 @families

@@ -106,11 +106,12 @@ def test_a_path_that_no_system_could_have_is_an_answer_too() -> None:
 # -- headers that lie -------------------------------------------------------------------------
 
 ARCHITECTURE = entry(b"general.architecture", STRING, text(b"llama"))
+LAYERS = entry(b"llama.block_count", U32, b"\2\0\0\0")
 WEIGHTS = tensor(b"token_embd.weight", [32, 32])
 
 
 def lying(*entries: bytes, tensors: tuple[bytes, ...] = (WEIGHTS,), **more: Any) -> bytes:
-    return gguf_file([ARCHITECTURE, *entries], list(tensors), **more)
+    return gguf_file([ARCHITECTURE, LAYERS, *entries], list(tensors), **more)
 
 
 LIES: dict[str, tuple[bytes, str]] = {
@@ -142,6 +143,11 @@ LIES: dict[str, tuple[bytes, str]] = {
     "alignment 0": (lying(entry(b"general.alignment", U32, b"\0" * 4)), "alignment is no power of two"),
     "alignment 3": (lying(entry(b"general.alignment", U32, b"\3\0\0\0")), "alignment is no power of two"),
     "alignment 2^31": (lying(entry(b"general.alignment", U32, b"\0\0\0\x80")), "alignment is no power"),
+    "no layers": (gguf_file([ARCHITECTURE], [WEIGHTS]), "does not say how many layers it has"),
+    "2^31 layers": (
+        gguf_file([ARCHITECTURE, entry(b"llama.block_count", U32, b"\0\0\0\x80")], [WEIGHTS]),
+        "how many layers it has, 1 to 512",
+    ),
     "no weights": (lying(tensors=()), "a vocabulary but no weights; get the file with the weights"),
     "an adapter": (lying(entry(b"general.type", STRING, text(b"adapter"))), "of the kind 'adapter'"),
     "part of a whole": (lying(entry(b"split.no", 2, b"\1\0")), "part 2 of a split model; name the first"),

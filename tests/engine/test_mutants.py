@@ -19,7 +19,7 @@ from cope_lsp.errors import EngineUnavailableError, GenerationError, ModelFileEr
 from cope_lsp.values import Generation, Limits, Sampling, Text
 from tests.conftest import scaled
 from tests.engine.conftest import Answer, draw
-from tests.engine.mutants import Original, mutant
+from tests.engine.mutants import Original, murderous, mutant
 from tests.random_model import Shape, write_random_model
 
 PARTS = 10
@@ -69,6 +69,7 @@ def loader() -> Iterator[Load]:
         stdin.close()
 
 
+@pytest.mark.timeout(1200)  # 1,000 files in the full form
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_a_broken_header_is_refused_or_dies_in_the_worker(
     original: Path, tmp_path: Path, part: int
@@ -91,6 +92,8 @@ async def test_a_broken_header_is_refused_or_dies_in_the_worker(
     assert sum(ends.values()) == MUTANTS
     assert ends["refused by us"] > MUTANTS / 3
     for end, data in kept.items():
+        if part and end != "died":  # each end has been seen in the first part; a death is worth more looks
+            continue
         await check_that_an_engine_survives(data, end, original, tmp_path)
 
 
@@ -112,15 +115,11 @@ async def check_that_an_engine_survives(data: bytes, end: str, original: Path, f
 
 
 async def test_a_worker_that_a_file_killed_is_replaced(original: Path, tmp_path: Path) -> None:
-    """The same engine asks the file again, and it may have become a good one."""
-    read, path = Original.read(original), tmp_path / "changing.gguf"
-    engine = EngineProcess(path, EngineSettings(context_tokens=512), restarts_max=100)
-    with loader() as load:
-        for seed in range(20_000):
-            path.write_bytes(mutant(read, seed))
-            if isinstance(read_header(path), Header) and load(path) == "died":
-                break
-    with pytest.raises(EngineUnavailableError, match="died"):
+    """The same engine looks at the file again, which may have become a good one."""
+    path = tmp_path / "changing.gguf"
+    path.write_bytes(murderous(original.read_bytes()))
+    engine = EngineProcess(path, EngineSettings(context_tokens=512))
+    with pytest.raises(EngineUnavailableError, match="died while it loaded"):
         await engine.start()
     path.write_bytes(original.read_bytes())
     assert (await engine.start()).parameters

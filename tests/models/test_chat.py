@@ -38,8 +38,8 @@ WRITTEN = {
     "mistral-v3": "[INST]Be brief.\n\nHello[/INST]Hi</s>[INST]More[/INST]",
     "llama2": "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHello [/INST] Hi </s>[INST] More [/INST]",
     "mistral-v1": "[INST] Be brief.\n\nHello [/INST] Hi</s>[INST] More [/INST]",
-    "phi3": "<|system|>\nBe brief.<|end|>\n<|user|>\nHello<|end|>\n<|assistant|>\nHi<|end|>\n"
-    "<|user|>\nMore<|end|>\n<|assistant|>\n",
+    "phi3": "<|system|>Be brief.<|end|><|user|>Hello<|end|><|assistant|>Hi<|end|>"
+    "<|user|>More<|end|><|assistant|>",
     "gemma": "<start_of_turn>user\nBe brief.\n\nHello<end_of_turn>\n<start_of_turn>model\nHi<end_of_turn>\n"
     "<start_of_turn>user\nMore<end_of_turn>\n<start_of_turn>model\n",
     "deepseek": "Be brief.\n### Instruction:\nHello\n### Response:\nHi\n<|EOT|>\n### Instruction:\nMore\n"
@@ -57,7 +57,7 @@ WRITTEN = {
     "<|start_of_role|>assistant<|end_of_role|>Hi<|end_of_text|>\n"
     "<|start_of_role|>user<|end_of_role|>More<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>",
 }
-"""As llama.cpp's llm_chat_apply_template writes it, without the spaces that SentencePiece implies."""
+"""As llama.cpp's llm_chat_apply_template writes it, without the white space that tokenizers add or drop."""
 
 
 @pytest.mark.parametrize("name", [known.name for known in CHAT_FORMATS])
@@ -131,19 +131,7 @@ WITH_TEMPLATE = {
 
 TOKENS = {
     "chatml": ["<|im_start|>", "user", "Ċ", "Hello", "<|im_end|>", "Ċ", "<|im_start|>", "assistant", "Ċ"],
-    "phi3": [
-        "<s>",
-        "<|user|>",
-        "▁",
-        "<0x0A>",
-        "▁Hello",
-        "<|end|>",
-        "▁",
-        "<0x0A>",
-        "<|assistant|>",
-        "▁",
-        "<0x0A>",
-    ],
+    "phi3": ["<s>", "<|user|>", "▁Hello", "<|end|>", "<|assistant|>"],
     "llama3": [
         *[
             "<|begin_of_text|>",
@@ -157,7 +145,7 @@ TOKENS = {
         *["<|start_header_id|>", "assistant", "<|end_header_id|>", "ĊĊ"],
     ],
     "deepseek": [
-        *["<｜begin▁of▁sentence｜>", "###", "ĠInstruction", ":", "Ċ", "Hello", "Ċ"],  # noqa: RUF001
+        *["<｜begin▁of▁sentence｜>", "###", "ĠInst", "ruction", ":", "Ċ", "Hello", "Ċ"],  # noqa: RUF001
         *["###", "ĠResponse", ":", "Ċ"],
     ],
     "llama2": ["<s>", "▁[", "INST", "]", "▁Hello", "▁[", "/", "INST", "]"],
