@@ -153,10 +153,10 @@ class LlamaModel:
 
     def _tokenize(self, text: str, *, special: bool = False) -> list[int]:
         data = text.encode("utf-8", "replace")
-        capacity = len(data) + 8
-        tokens = (api.llama_token * capacity)()
-        count = api.llama_tokenize(self._vocab, data, len(data), tokens, capacity, False, special)
-        assert count >= 0, "a token covers at least one byte"
+        count = -len(data) - 8
+        while count < 0:  # minus the room that is needed: an odd vocabulary takes three tokens for a space
+            tokens = (api.llama_token * -count)()
+            count = api.llama_tokenize(self._vocab, data, len(data), tokens, -count, False, special)
         return list(tokens[:count])
 
     def _fim_tokens(self, family: FimFormat | None) -> dict[FimRole, int]:

@@ -232,6 +232,17 @@ def test_ids_beyond_the_vocabulary_are_none(tmp_path: Path) -> None:
     assert all(0 <= token < model.vocab_size for token in prompt_tokens((), model))
 
 
+def test_a_vocabulary_may_need_more_tokens_than_there_are_bytes(tmp_path: Path) -> None:
+    """Without a token for a space, each takes three tokens for its bytes in SentencePiece's writing."""
+    space = token_names(vocabularies.CODELLAMA).index("▁")
+    family = Family("spaceless", vocabularies.CODELLAMA.file, {space: "no space"})
+    model = LlamaModel(write_model(tmp_path / "odd.gguf", family), 0)
+    text = " 1" * 100
+    tokens = model.tokenize(text, joined=True)
+    assert len(tokens) == 2 * len(text)
+    assert b"".join(model.piece(token) for token in tokens).decode().replace("▁", " ") == text
+
+
 def test_a_vocabulary_without_marks_is_written_left_to_right(tmp_path: Path) -> None:
     model = LlamaModel(write_model(tmp_path / "phi.gguf", vocabularies.PHI3), 0)
     assert not model.info.fim
