@@ -98,6 +98,8 @@ class Assistant:
         await self._model.close()
         if self._hosted is not None:
             await self._hosted.close(FAREWELL_S)
+        if retiring := set(self._retiring):  # an engine that was replaced a moment ago must still be ended
+            await asyncio.wait(retiring, timeout=FAREWELL_S)
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-FimRole = Literal["prefix", "suffix", "middle"]
+FimRole = Literal["prefix", "suffix", "middle", "repository", "file"]
+FimOrder = Literal["prefix-suffix-middle", "suffix-prefix-middle", "suffix-prefix"]
 Finish = Literal["eog", "stop", "lines", "length", "deadline", "cancelled"]
 Priority = Literal["interactive", "batch"]
 
@@ -15,6 +16,8 @@ class Text:
     text: str
     tokens_max: int
     keep: Literal["head", "tail"]
+    joined: bool = False
+    """Whether it goes on where a text was cut: some vocabularies would put a space before it otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,14 @@ class FimMark:
     role: FimRole
 
 
-Segment = Text | FimMark
+@dataclass(frozen=True, slots=True)
+class NamedToken:
+    """The one special token that has this name in the model's vocabulary, such as the start of a turn."""
+
+    name: str
+
+
+Segment = Text | FimMark | NamedToken
 Prompt = tuple[Segment, ...]
 
 
@@ -104,8 +114,12 @@ class ModelInfo:
     """Whether this build of llama.cpp can offload to a GPU."""
     suffix_tokens_max: int | None = None
     """How many tokens after the cursor help the model; None: as many as there is room for."""
-    suffix_first: bool = False
-    """Whether a fill-in-the-middle prompt shows the text after the cursor before the text in front of it."""
+    fim_order: FimOrder = "prefix-suffix-middle"
+    """In which order the marks and texts of a fill-in-the-middle prompt come, where `fim` is true."""
+    fim_marks: tuple[FimRole, ...] = ()
+    """The roles for which the model has a token, also those that show it other files of a repository."""
+    chat: str | None = None
+    """The format of its conversations (engine/chat_formats.py); None: it knows none, or none of ours."""
 
 
 @dataclass(frozen=True, slots=True)

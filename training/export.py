@@ -24,7 +24,7 @@ from training.recipe import (
 LANGUAGES_KEY = "cope.languages"
 SUFFIX_KEY = "cope.suffix_tokens_max"
 FIM_ORDER_KEY = "cope.fim_order"
-FIM_ORDER = "suffix-first"
+FIM_ORDER = "suffix-prefix-middle"
 LANGUAGES = ["python"]
 LICENCE = "MIT"
 

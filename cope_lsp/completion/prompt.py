@@ -1,7 +1,7 @@
 """The prompt for ghost text, in the format that the model's own vocabulary asks for."""
 
-from cope_lsp.context.window import Window, around
-from cope_lsp.values import CompletionRequest, FimMark, ModelInfo, Prompt, Text
+from cope_lsp.context.window import around
+from cope_lsp.values import CompletionRequest, FimMark, FimOrder, ModelInfo, Prompt, Text
 
 PROMPT_TOKENS_MAX = 1024
 """Enough for the surroundings of a cursor, and what a CPU can evaluate while somebody waits."""
@@ -21,7 +21,10 @@ def build(request: CompletionRequest, model: ModelInfo, output_tokens_max: int) 
         suffix_tokens_max=suffix_tokens,
     )
     prefix = Text(_plain(window.prefix), prefix_tokens, "tail")
-    return _fill_in(prefix, window, suffix_tokens, model) if model.fim else (prefix,)
+    if not model.fim:
+        return (prefix,)
+    suffix = Text(_plain(window.suffix), suffix_tokens, "head", joined=True)
+    return _in_order(prefix, suffix, model.fim_order)
 
 
 def _suffix_tokens(tokens: int, model: ModelInfo) -> int:
@@ -29,12 +32,16 @@ def _suffix_tokens(tokens: int, model: ModelInfo) -> int:
     return share if model.suffix_tokens_max is None else min(share, model.suffix_tokens_max)
 
 
-def _fill_in(prefix: Text, window: Window, suffix_tokens: int, model: ModelInfo) -> Prompt:
-    """Prefix, suffix, middle: the usual order; or suffix first, for a model that was trained so."""
-    suffix = Text(_plain(window.suffix), suffix_tokens, "head")
+def _in_order(prefix: Text, suffix: Text, order: FimOrder) -> Prompt:
+    """Return marks and texts as the model was trained to see them."""
     before, after = (FimMark("prefix"), prefix), (FimMark("suffix"), suffix)
-    order = (*after, *before) if model.suffix_first else (*before, *after)
-    return (*order, FimMark("middle"))
+    match order:
+        case "prefix-suffix-middle":
+            return (*before, *after, FimMark("middle"))
+        case "suffix-prefix-middle":
+            return (*after, *before, FimMark("middle"))
+        case "suffix-prefix":
+            return (*after, *before)
 
 
 def _plain(text: str) -> str:

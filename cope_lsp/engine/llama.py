@@ -6,21 +6,25 @@ llama-cpp-python's own `Llama` object holds one sequence and cannot do what the 
 
 import ctypes
 import os
+import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import llama_cpp as api
 import numpy as np
 
+from cope_lsp.engine import chat_formats, fim_formats
+from cope_lsp.engine.fim_formats import FimFormat
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.errors import CopeError, ModelFileError
-from cope_lsp.values import FimRole, ModelInfo, Sampling
+from cope_lsp.values import FimOrder, FimRole, ModelInfo, Sampling
 
-_GGUF_MAGIC = b"GGUF"
 _LOG_LEVEL_WARN = 2
 _ONE_THREAD_PARAMETERS_MAX = 30_000_000
+_CHAT_TEMPLATE_BYTES_MAX = 262_144
+_GUARD = "☺"
 _recent_log: deque[str] = deque(maxlen=20)
 
 
@@ -69,9 +73,8 @@ class LlamaModel:
         """Load the GGUF file at `path`.
 
         Raises:
-            ModelFileError: with the reason, when there is no such file or llama.cpp refuses it.
+            ModelFileError: with the reason, when llama.cpp refuses it.
         """
-        _check_is_gguf(path)
         params = api.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
         _recent_log.clear()
@@ -79,25 +82,45 @@ class LlamaModel:
         if not self.pointer:
             raise ModelFileError(f"llama.cpp cannot load {path}: {_last_error()}")
         self._vocab = api.llama_model_get_vocab(self.pointer)
+        self._implies_space = api.llama_vocab_type(self._vocab) == api.LLAMA_VOCAB_TYPE_SPM
         self.vocab_size: int = api.llama_vocab_n_tokens(self._vocab)
         self._pieces: dict[int, bytes] = {}
-        self._fim = _fim_tokens(self._vocab)
-        self.info = self._read_info(path)
+        family = fim_formats.recognise(self.special_token)
+        self._fim = self._fim_tokens(family)
+        self._fim_order = self._order(family)
+        self._ends = self._end_tokens(family)
+        chat = chat_formats.recognise(self._chat_template(), self.special_token)
+        self._marks = self._ends | self._tokens_of(chat.tokens if chat else ())
+        self._inside_marks = _inside([self._name(token) for token in sorted(self._marks)])
+        self.info = self._read_info(path, chat.name if chat else None)
 
-    def tokenize(self, text: str) -> list[int]:
-        """Return the tokens of plain `text`; the names of special tokens in it are just text."""
-        data = text.encode("utf-8", "replace")
-        capacity = len(data) + 8
-        tokens = (api.llama_token * capacity)()
-        count = api.llama_tokenize(self._vocab, data, len(data), tokens, capacity, False, False)
-        assert count >= 0, "a token covers at least one byte"
-        return list(tokens[:count])
+    def tokenize(self, text: str, *, joined: bool = False) -> list[int]:
+        """Return the tokens of plain `text`; the names of special tokens in it are just text.
+
+        A text that is `joined` gets no space before it. Vocabularies of SentencePiece imply one; CodeLlama's
+        and Mistral's own code for infilling keeps it away as this does: with a character that nothing merges
+        with.
+        """
+        tokens = self._tokenize_on(text) if joined else self._tokenize(text)
+        if self._marks.isdisjoint(tokens):
+            return tokens
+        # llama.cpp looks for tokens of the type "user defined" in any text. One that ends or marks something
+        # must not come from a document: its name is taken apart after the first character.
+        first, *rest = self._inside_marks.split(text)
+        head = self._tokenize_on(first) if joined else self._tokenize(first)
+        return head + [token for piece in rest for token in self._tokenize_on(piece)]
+
+    def special_token(self, name: str) -> int | None:
+        """Return the special token that is called `name`; None when it is no one token of the vocabulary."""
+        tokens = self._tokenize(name, special=True) if name else []
+        if len(tokens) != 1 or api.llama_vocab_get_text(self._vocab, tokens[0]) != name.encode():
+            return None
+        return tokens[0]
 
     def opening_tokens(self) -> list[int]:
         """Return what the model wants before every prompt: its BOS token, or nothing."""
-        if not api.llama_vocab_get_add_bos(self._vocab):
-            return []
-        return [api.llama_vocab_bos(self._vocab)]
+        token: int = api.llama_vocab_bos(self._vocab)
+        return [token] if token >= 0 and api.llama_vocab_get_add_bos(self._vocab) else []
 
     def closing_token(self) -> int:
         """Return a token that ends a document, for a prompt that would otherwise be empty."""
@@ -116,12 +139,53 @@ class LlamaModel:
         return known
 
     def is_end(self, token: int) -> bool:
-        """Return whether `token` ends a generation."""
-        return bool(api.llama_vocab_is_eog(self._vocab, token))
+        """Return whether `token` ends a generation: an end, or a mark that belongs into prompts."""
+        return token in self._ends or bool(api.llama_vocab_is_eog(self._vocab, token))
 
     def close(self) -> None:
         """Free the model."""
         api.llama_model_free(self.pointer)
+
+    def _tokenize_on(self, text: str) -> list[int]:
+        if not self._implies_space:
+            return self._tokenize(text)
+        return self._tokenize(_GUARD + text)[len(self._tokenize(_GUARD)) :]
+
+    def _tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        data = text.encode("utf-8", "replace")
+        count = -len(data) - 8
+        while count < 0:  # minus the room that is needed: an odd vocabulary takes three tokens for a space
+            tokens = (api.llama_token * -count)()
+            count = api.llama_tokenize(self._vocab, data, len(data), tokens, -count, False, special)
+        return list(tokens[:count])
+
+    def _fim_tokens(self, family: FimFormat | None) -> dict[FimRole, int]:
+        """Return the token of each role: what the file or llama.cpp says, then what the family has."""
+        found = {role: self.special_token(name) for role, name in family.names().items()} if family else {}
+        found |= {
+            role: int(read(self._vocab)) for role, read in _FIM_READERS.items() if read(self._vocab) >= 0
+        }
+        return {role: token for role, token in found.items() if token is not None}
+
+    def _order(self, family: FimFormat | None) -> FimOrder:
+        """Return the order that the file says, or the family's unless the file names marks of its own."""
+        for order in get_args(FimOrder):
+            if self._metadata("cope.fim_order") == order:
+                return cast("FimOrder", order)
+        if family is None or self._fim.get("prefix") != self.special_token(family.prefix):
+            return "prefix-suffix-middle"
+        return family.order
+
+    def _end_tokens(self, family: FimFormat | None) -> frozenset[int]:
+        return self._tokens_of(family.ends if family else ()) | frozenset(self._fim.values())
+
+    def _tokens_of(self, names: Iterable[str]) -> frozenset[int]:
+        found = (self.special_token(name) for name in names)
+        return frozenset(token for token in found if token is not None)
+
+    def _name(self, token: int) -> str:
+        name: bytes = api.llama_vocab_get_text(self._vocab, token)
+        return name.decode("utf-8", "replace")
 
     def _read_piece(self, token: int) -> bytes:
         buffer = (ctypes.c_char * 256)()
@@ -131,7 +195,7 @@ class LlamaModel:
             length = api.llama_token_to_piece(self._vocab, token, buffer, -length, 0, False)
         return buffer.raw[:length]
 
-    def _read_info(self, path: Path) -> ModelInfo:
+    def _read_info(self, path: Path, chat: str | None) -> ModelInfo:
         description = (ctypes.c_char * 256)()
         api.llama_model_desc(self.pointer, description, 256)
         languages = self._metadata("cope.languages")
@@ -142,12 +206,19 @@ class LlamaModel:
             parameters=api.llama_model_n_params(self.pointer),
             bytes=api.llama_model_size(self.pointer),
             context_tokens=api.llama_model_n_ctx_train(self.pointer),
-            fim=len(self._fim) == len(_FIM_READERS),
+            fim=_NEEDED_MARKS[self._fim_order] <= self._fim.keys(),
             languages=tuple(languages.split(",")) if languages else None,
             suffix_tokens_max=int(suffix_tokens_max) if suffix_tokens_max.isdecimal() else None,
-            suffix_first=self._metadata("cope.fim_order") == "suffix-first",
             gpu=bool(api.llama_supports_gpu_offload()),
+            fim_order=self._fim_order,
+            fim_marks=tuple(sorted(self._fim)),
+            chat=chat,
         )
+
+    def _chat_template(self) -> str:
+        """Return the beginning of the template in the file, to look for marks in it; it is never run."""
+        template = api.llama_model_chat_template(self.pointer, None)
+        return template[:_CHAT_TEMPLATE_BYTES_MAX].decode("utf-8", "replace") if template else ""
 
     def _metadata(self, key: str) -> str:
         buffer = (ctypes.c_char * 1024)()
@@ -257,19 +328,11 @@ class LlamaContext:
         api.llama_free(self._context)
 
 
-def _check_is_gguf(path: Path) -> None:
-    """Refuse what is certainly no model before native code reads it."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(len(_GGUF_MAGIC))
-    except OSError as error:
-        raise ModelFileError(f"the model file {path} cannot be read: {error.strerror}") from error
-    if magic != _GGUF_MAGIC:
-        raise ModelFileError(f"{path} is not a GGUF file, the format that llama.cpp loads")
-
-
 def _last_error() -> str:
-    return _recent_log[-1] if _recent_log else "no reason given"
+    """Return what llama.cpp said of the fault: its last line, or one before it that says more."""
+    causes = [line for line in _recent_log if "error loading model:" in line]
+    said = [*_recent_log, *causes]
+    return said[-1] if said else "no reason given"
 
 
 _CACHE_TYPES = {"f16": api.GGML_TYPE_F16, "f32": api.GGML_TYPE_F32}
@@ -291,12 +354,21 @@ _FIM_READERS: dict[FimRole, Any] = {
     "prefix": api.llama_vocab_fim_pre,
     "suffix": api.llama_vocab_fim_suf,
     "middle": api.llama_vocab_fim_mid,
+    "repository": api.llama_vocab_fim_rep,
+    "file": api.llama_vocab_fim_sep,
+}
+
+_NEEDED_MARKS: dict[FimOrder, set[FimRole]] = {
+    "prefix-suffix-middle": {"prefix", "suffix", "middle"},
+    "suffix-prefix-middle": {"prefix", "suffix", "middle"},
+    "suffix-prefix": {"prefix", "suffix"},
 }
 
 
-def _fim_tokens(vocab: Any) -> dict[FimRole, int]:
-    found = {role: int(read(vocab)) for role, read in _FIM_READERS.items()}
-    return {role: token for role, token in found.items() if token >= 0}
+def _inside(names: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for the places after the first character of each name; it matches no character."""
+    places = [f"(?<={re.escape(name[0])})(?={re.escape(name[1:])})" for name in names if len(name) > 1]
+    return re.compile("|".join(places) or "(?!)")
 
 
 def _links(sampling: Sampling, index: int) -> Sequence[Any]:

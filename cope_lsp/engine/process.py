@@ -16,6 +16,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cope_lsp.engine.foreign import NotAModel
+from cope_lsp.engine.header import read_header
 from cope_lsp.engine.wire import (
     HEADER_BYTES,
     WIRE_VERSION,
@@ -160,6 +162,7 @@ class EngineProcess:
         return await asyncio.shield(self._loading)
 
     async def _spawn(self) -> _Worker:
+        await self._check_file()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",  # a repository's own json.py must not become ours
@@ -186,6 +189,13 @@ class EngineProcess:
         self._worker = worker = _Worker(process, answer.model)
         worker.tasks = [listening, asyncio.create_task(self._receive(worker, process.stdout))]
         return worker
+
+    async def _check_file(self) -> None:
+        """See that native code is given nothing but what looks like a model, each time it is loaded."""
+        found = await asyncio.to_thread(read_header, self.model_path)
+        if isinstance(found, NotAModel):
+            self._off = ModelFileError(found.message)
+            raise self._off
 
     async def _open(self, process: asyncio.subprocess.Process) -> Message | TimeoutError | None:
         """Send `Open` and return what comes of it."""

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from cope_lsp.engine.llama import DecodeError, LlamaContext, LlamaModel, NoSpaceError, Sampler
+from cope_lsp.engine.prompting import prompt_tokens
 from cope_lsp.engine.transcript import Transcript
 from cope_lsp.engine.wire import Drawn, Finished, Message
-from cope_lsp.values import FimMark, Finish, Generation, Prompt, Sample, Text, Usage
+from cope_lsp.values import Finish, Generation, Sample, Usage
 
 BATCH_SECONDS_MAX = 0.04
 """A prefill batch is sized by measured speed to take no longer: it is what a cancel waits for."""
@@ -138,7 +139,7 @@ class Scheduler:
 
     def _start(self, job: _Job) -> bool:
         """Give the job a lane; False while other jobs hold them all."""
-        job.prompt = self._prompt_tokens(job.generation.prompt)
+        job.prompt = prompt_tokens(job.generation.prompt, self._model)
         limit = self._context.context_tokens
         if len(job.prompt) + job.generation.limits.output_tokens_max > limit:
             msg = f"a prompt of {len(job.prompt)} tokens and its answer do not fit into {limit}"
@@ -183,24 +184,6 @@ class Scheduler:
         if tokens >= PREFILL_TOKENS_MIN:
             fitting = int(tokens / max(seconds, 1e-6) * BATCH_SECONDS_MAX)
             self._prefill_tokens = max(PREFILL_TOKENS_MIN, min(fitting, self._context.batch_tokens))
-
-    def _prompt_tokens(self, prompt: Prompt) -> list[int]:
-        tokens = self._model.opening_tokens()
-        for segment in prompt:
-            tokens += self._segment_tokens(segment)
-        return tokens or [self._model.closing_token()]
-
-    def _segment_tokens(self, segment: Text | FimMark) -> list[int]:
-        if isinstance(segment, FimMark):
-            token = self._model.fim_token(segment.role)
-            if token is None:
-                msg = f"the model has no fill-in-the-middle token for {segment.role!r}"
-                raise ValueError(msg)
-            return [token]
-        tokens = self._model.tokenize(segment.text)
-        if segment.keep == "head":
-            return tokens[: segment.tokens_max]
-        return tokens[max(0, len(tokens) - segment.tokens_max) :]
 
     # -- the drafts ---------------------------------------------------------------------------
 

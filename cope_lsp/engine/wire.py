@@ -17,7 +17,7 @@ from cattrs.strategies import configure_tagged_union
 from cope_lsp.errors import FrameError
 from cope_lsp.values import Generation, ModelInfo, Sample, Segment, Usage
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 FRAME_BYTES_MAX = 16 * 1024 * 1024
 
 _HEADER = struct.Struct(">I")

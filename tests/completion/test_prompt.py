@@ -31,16 +31,16 @@ def test_a_model_that_can_fill_in_sees_both_sides() -> None:
         FimMark("prefix"),
         Text("a = ", 768, "tail"),
         FimMark("suffix"),
-        Text("\nb = 2\n", 256, "head"),
+        Text("\nb = 2\n", 256, "head", joined=True),
         FimMark("middle"),
     )
 
 
 def test_a_model_that_was_trained_so_sees_the_suffix_first() -> None:
-    prompt = prompt_at("a = ‸\nb = 2\n", replace(MODEL, suffix_first=True))
+    prompt = prompt_at("a = ‸\nb = 2\n", replace(MODEL, fim_order="suffix-prefix-middle"))
     assert prompt == (
         FimMark("suffix"),
-        Text("\nb = 2\n", 256, "head"),
+        Text("\nb = 2\n", 256, "head", joined=True),
         FimMark("prefix"),
         Text("a = ", 768, "tail"),
         FimMark("middle"),

@@ -59,7 +59,7 @@ def prompt(text: str) -> Prompt:
 
 
 def generation(
-    text: str = "def add(a, b):\n    return ",
+    text: str = "def add(a, b):\n    return",
     *,
     tokens: int = 16,
     samples: int = 1,

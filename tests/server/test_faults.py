@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cope_lsp.models.catalog import embedded_path
+from tests.engine.mutants import murderous
 from tests.server.conftest import StartServer
 from tests.server.places import PLACES, end_of
 
@@ -24,12 +25,16 @@ def unreadable(path: Path) -> None:
 
 
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda _: None, "No such file"),
+    "missing": (lambda _: None, "No such file.*check the path"),
     "directory": (lambda path: path.mkdir(), "Is a directory"),
     "empty": (lambda path: path.touch(), "not a GGUF file"),
     "text": (lambda path: path.write_text("no model at all\n"), "not a GGUF file"),
-    "cut off": (lambda path: path.write_bytes(embedded_path().read_bytes()[:200_000]), "cannot load"),
-    "scrambled": (scrambled, "cannot load|died while it loaded"),
+    "cut off": (lambda path: path.write_bytes(embedded_path().read_bytes()[:200_000]), "it is incomplete"),
+    "scrambled": (scrambled, "not a GGUF file that can be loaded"),
+    "murderous": (
+        lambda path: path.write_bytes(murderous(embedded_path().read_bytes())),
+        "died while it loaded|the engine is off: it died",
+    ),
     "unreadable": (unreadable, "Permission denied"),
 }
 
