@@ -1,7 +1,8 @@
 """Settings: one schema, one loader, and for every value where it came from.
 
-Sources, each stronger than the one before: defaults, the user's file, the project's `.cope.toml`, the
-environment, the command line. A project's file and an editor's settings arrive with a repository that may
+Sources, each stronger than the one before: defaults, the model that `models use` chose for the user, the
+user's file, the model that it chose for the project, the project's `.cope.toml`, the environment, the command
+line. A project's file and an editor's settings arrive with a repository that may
 be hostile: they may set only what its `Setting` allows them, and never a path, a key, a limit or a command.
 """
 
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_config_path
+
+from cope_lsp.choice import read_choice
+from cope_lsp.toml_lines import line_of, lines_of
 
 PROJECT_FILE = ".cope.toml"
 FILE_BYTES_MAX = 10_000
@@ -58,6 +62,10 @@ class Setting:
 
 def _setting(default: Any, key: str, text: str, **more: Any) -> Any:
     return field(default=default, metadata={"setting": Setting(key, text, **more)})
+
+
+_SERVER = r"https?://[A-Za-z0-9.\-\[\]:]+(/[\w./~\-]*)?"
+_PROXY = r"(https?://[^\s@]+)?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +120,7 @@ class Config:
         "https://api.anthropic.com",
         "hosted.endpoint",
         "Where plans are asked for: any server or gateway that speaks the Messages API.",
-        pattern=r"https?://[A-Za-z0-9.\-\[\]:]+(/[\w./~\-]*)?",
+        pattern=_SERVER,
         shape="a URL such as https://api.anthropic.com, without user, password or query",
     )
     hosted_model: str = _setting(
@@ -143,7 +151,7 @@ class Config:
         "",
         "hosted.proxy",
         "An HTTP proxy for hosted calls; those of the environment are not used.",
-        pattern=r"(https?://[^\s@]+)?",
+        pattern=_PROXY,
         shape="a URL such as http://proxy.example:3128",
     )
     hosted_keep_sent: bool = _setting(
@@ -151,6 +159,27 @@ class Config:
         key="hosted.keep_sent",
         text="Keep the last requests to hosted models on disk, to look at with `cope-lsp sent`.",
         reach="tighten",
+    )
+    models_hub: str = _setting(
+        "https://huggingface.co",
+        "models.hub",
+        "Where models are fetched from: any server that speaks the API of the Hugging Face hub.",
+        pattern=_SERVER,
+        shape="a URL such as https://huggingface.co, without user, password or query",
+    )
+    models_proxy: str = _setting(
+        "",
+        "models.proxy",
+        "An HTTP proxy for fetching models; those of the environment are not used.",
+        pattern=_PROXY,
+        shape="a URL such as http://proxy.example:3128",
+    )
+    models_timeout_s: int = _setting(
+        30,
+        "models.timeout_s",
+        "Seconds in which a hub must answer and a download must go on.",
+        minimum=1,
+        maximum=600,
     )
     log_file: Path | None = _setting(None, "log.file", "Write a log to this file.")
     log_level: str = _setting(
@@ -194,8 +223,10 @@ def load(
         overrides: values by key from the command line.
     """
     loading = _Loading(Loaded(Config(), {}, (), overrides or {}))
+    loading.read_choice(None)
     loading.read_file(user_file(), trusted=True)
     if project is not None:
+        loading.read_choice(project)
         loading.read_file(project / PROJECT_FILE, trusted=False)
     loading.read_environment(environment)
     for key, value in (overrides or {}).items():
@@ -238,9 +269,13 @@ class _Loading:
         except (OSError, ValueError, RecursionError) as error:  # not UTF-8 and not TOML are ValueErrors
             self._complain(f"{path}: cannot be read: {error}")
             return
-        lines = _lines_of(text)
+        lines = lines_of(text)
         for key, value in _flatten(values):
-            self.take(key, value, f"{path}:{_line_of(key, lines)}", trusted=trusted)
+            self.take(key, value, f"{path}:{line_of(key, lines)}", trusted=trusted)
+
+    def read_choice(self, workspace: Path | None) -> None:
+        if (chosen := read_choice(workspace)) is not None:
+            self.take("model.path", chosen.model, chosen.origin, trusted=True)
 
     def read_environment(self, environment: Mapping[str, str]) -> None:
         by_variable = {setting.environment: key for key, (_, setting) in self._fields.items()}
@@ -364,34 +399,3 @@ def _from_text(text: str) -> object:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-_PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
-_KEY = rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*"
-_TABLE_LINE = re.compile(rf"\s*\[{{1,2}}{_KEY}\]")
-_VALUE_LINE = re.compile(rf"{_KEY}=")
-
-
-def _lines_of(text: str) -> dict[str, int]:
-    """Return the line, from 1, of every key and table in a TOML text that was parsed already."""
-    lines: dict[str, int] = {}
-    table = ""
-    for number, line in enumerate(text.split("\n"), start=1):
-        if header := _TABLE_LINE.match(line):
-            table = _plain_key(header[1])
-            lines.setdefault(table, number)
-            table += "."
-        elif name := _VALUE_LINE.match(line):
-            lines.setdefault(table + _plain_key(name[1]), number)
-    return lines
-
-
-def _plain_key(key: str) -> str:
-    return re.sub(r"""[\s"']""", "", key)
-
-
-def _line_of(key: str, lines: Mapping[str, int]) -> int:
-    """Return the line of a dotted key, or that of the table in which it lies."""
-    while key not in lines and "." in key:
-        key = key.rpartition(".")[0]
-    return lines.get(key, 1)

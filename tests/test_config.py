@@ -93,10 +93,20 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("hosted.output_tokens_max", "100", "100", 100),
     ("hosted.timeout_s", "30", "30", 30),
     ("hosted.proxy", '"http://proxy:3128"', "http://proxy:3128", "http://proxy:3128"),
+    ("hosted.keep_sent", "false", "false", False),
+    ("models.hub", '"https://hub.example/hf"', "https://hub.example/hf", "https://hub.example/hf"),
+    ("models.proxy", '"http://proxy:3128"', "http://proxy:3128", "http://proxy:3128"),
+    ("models.timeout_s", "5", "5", 5),
     ("log.file", '"/tmp/cope.log"', "/tmp/cope.log", Path("/tmp/cope.log")),
     ("log.level", '"debug"', "debug", "debug"),
 ]
-A_PROJECTS = {"completion.enabled", "completion.fallback", "hosted.output_tokens_max", "offline"}
+A_PROJECTS = {
+    "completion.enabled",
+    "completion.fallback",
+    "hosted.output_tokens_max",
+    "hosted.keep_sent",
+    "offline",
+}
 FIELDS = {setting.key: (name, setting) for name, setting, _ in settings()}
 
 
