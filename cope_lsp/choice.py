@@ -12,7 +12,10 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-FILE_BYTES_MAX = 10_000
+from cope_lsp.settings_file import text_of
+
+CHOSEN = "cope-lsp models use"
+"""What a choice comes from, as settings are shown with their origins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Choice:
     @property
     def origin(self) -> str:
         """Where the choice comes from, in words."""
-        return f"cope-lsp models use, for {self.workspace}" if self.workspace else "cope-lsp models use"
+        return f"{CHOSEN}, for {self.workspace}" if self.workspace else CHOSEN
 
 
 def choice_file(workspace: Path | None) -> Path:
@@ -41,8 +44,7 @@ def read_choice(workspace: Path | None) -> Choice | None:
     """Return the choice for `workspace`; None when there is none, or none that can be read."""
     expected = "" if workspace is None else str(workspace.resolve())
     try:
-        with choice_file(workspace).open("rb") as file:
-            choice = Choice(**json.loads(file.read(FILE_BYTES_MAX)))
+        choice = Choice(**json.loads(text_of(choice_file(workspace))))
     except (OSError, ValueError, TypeError):
         return None
     # The name of the file is only a hash; what it says must match, too.

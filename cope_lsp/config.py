@@ -8,7 +8,6 @@ be hostile: they may set only what its `Setting` allows them, and never a path, 
 
 import os
 import re
-import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -18,13 +17,9 @@ from typing import Any, Literal
 from platformdirs import user_config_path
 
 from cope_lsp.choice import read_choice
-from cope_lsp.toml_lines import line_of, lines_of
+from cope_lsp.settings_file import line_of, lines_of, text_of
 
 PROJECT_FILE = ".cope.toml"
-FILE_BYTES_MAX = 10_000
-"""Far more than all settings with their comments need. Python's TOML parser takes time and memory that grow
-with the square of the length of a dotted key, and the file may be a hostile repository's."""
-
 PROBLEMS_MAX = 20
 SHOWN_CHARACTERS_MAX = 80
 KEY_PARTS_MAX = 4
@@ -262,7 +257,7 @@ class _Loading:
 
     def read_file(self, path: Path, *, trusted: bool) -> None:
         try:
-            text = _text_of(path)
+            text = text_of(path)
             values = tomllib.loads(text)
         except (FileNotFoundError, NotADirectoryError):
             return
@@ -375,22 +370,6 @@ def _flatten(
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}..."
-
-
-def _text_of(path: Path) -> str:
-    """Return the text of a settings file.
-
-    Raises:
-        OSError: it cannot be opened, or it is a device or a pipe, which could be endless.
-        ValueError: it is too large or not UTF-8.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError("it is not a file")
-    with path.open("rb") as file:
-        data = file.read(FILE_BYTES_MAX + 1)
-    if len(data) > FILE_BYTES_MAX:
-        raise ValueError(f"it is larger than {FILE_BYTES_MAX} bytes")
-    return data.decode("utf-8")
 
 
 def _from_text(text: str) -> object:

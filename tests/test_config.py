@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from cope_lsp.config import (
-    FILE_BYTES_MAX,
     PROJECT_FILE,
     Config,
     Loaded,
@@ -24,6 +23,7 @@ from cope_lsp.config import (
     user_file,
     with_editor_settings,
 )
+from cope_lsp.settings_file import FILE_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
