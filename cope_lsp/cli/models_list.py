@@ -63,7 +63,9 @@ def _print(
     console: Console, loaded: Loaded, held: tuple[Held, ...], rows: list[dict[str, Any]], machine: Machine
 ) -> None:
     path = loaded.config.model_path
-    used = f"{path} [dim]({escape(loaded.origins['model.path'])})[/]" if path else "the embedded model"
+    used = "the embedded model"
+    if path:
+        used = f"{escape(str(path))} [dim]({escape(loaded.origins['model.path'])})[/]"
     console.print(f"[bold]Used here:[/] {used}\n")
     if held:
         table = Table("here", "size", "path", box=None, pad_edge=False)

@@ -27,8 +27,9 @@ from cope_lsp.egress.download import Downloads
 from cope_lsp.egress.gate import Waits
 from cope_lsp.errors import CopeError, DownloadError
 from cope_lsp.models import catalog, pull
+from cope_lsp.models.address import FILE, REPOSITORY, REVISION, Address
 from cope_lsp.models.catalog import UNKNOWN
-from cope_lsp.models.hub import FILE, REPOSITORY, REVISION, Address, Hub
+from cope_lsp.models.hub import Hub
 from cope_lsp.models.store import Held, Store, Tell
 
 CONNECT_S = 10.0
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
         if arguments.by_hand:
             _tell_by_hand(hub, store, address, expected)
             return 0
+        _tell_of_licence(arguments.model)
         _agree(hub.downloads, address, yes=arguments.yes)
         held = _from_hub(arguments, hub, store, address, expected)
     if arguments.json:
@@ -83,6 +85,13 @@ def _address(arguments: argparse.Namespace) -> tuple[Address, str]:
         msg = f"{name} is no file, no model of `cope-lsp models list` and no OWNER/REPOSITORY/FILE.gguf"
         raise CopeError(msg)
     return Address(whole, file, revision or "main"), arguments.sha256
+
+
+def _tell_of_licence(name: str) -> None:
+    entry = catalog.called(name)
+    if entry and not entry.is_open:
+        told = f"{entry.name} has the licence {entry.licence}, with terms of its own; read them at the hub"
+        print(f"{told}: {entry.pages['file']}", file=sys.stderr)
 
 
 def _agree(downloads: Downloads, address: Address, *, yes: bool) -> None:

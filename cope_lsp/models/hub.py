@@ -15,37 +15,14 @@ from urllib.parse import quote
 
 from cope_lsp.egress.download import Answer, Downloads
 from cope_lsp.errors import DownloadError
+from cope_lsp.models.address import FILE, Address, Remote
 
 INDEX_BYTES_MAX = 4_000_000
 FILE_BYTES_MAX = 500_000_000_000
 NAMES_SHOWN_MAX = 8
 
-REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
-FILE = re.compile(r"(?:[A-Za-z0-9_][\w.+-]{0,120}/){0,4}[A-Za-z0-9_][\w.+-]{0,200}\.gguf")
-REVISION = re.compile(r"[\w.-]{1,100}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Which file is wanted; `file` may be "" where the repository has one model only."""
-
-    repository: str
-    file: str = ""
-    revision: str = "main"
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """One file of one commit, as the hub describes it."""
-
-    repository: str
-    file: str
-    revision: str
-    """The full name of the commit."""
-    sha256: str
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from cope_lsp.egress.private import write_private
 from cope_lsp.errors import DownloadError
-from cope_lsp.models.hub import Remote
+from cope_lsp.models.address import Remote
 
 CHUNK_BYTES = 1 << 20
 NOTE_BYTES_MAX = 10_000

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cope_lsp.errors import DownloadError
-from cope_lsp.models.hub import Hub, Remote
+from cope_lsp.models.address import Remote
+from cope_lsp.models.hub import Hub
 from cope_lsp.models.part import CHUNK_BYTES, Part
 from cope_lsp.models.store import LOCAL, Held, Store, Tell, is_gguf, sum_of
 
@@ -118,9 +119,17 @@ def from_file(store: Store, path: Path, tell: Tell, *, sha256: str = "", link: b
         owner = path.parent.relative_to(store.folder).as_posix() if inside else LOCAL
         remote = Remote(owner, path.name, "unknown", found, path.stat().st_size)
         if not inside:
+            _look_for_namesake(store, target, found)
             store.forget(target)
             _take(store, path, target, remote, link=link)
         return store.record(target, remote, "")
+
+
+def _look_for_namesake(store: Store, target: Path, sha256: str) -> None:
+    known = store.at(target)
+    if known and known.sha256 != sha256:
+        msg = f"another model is called {known.name}; rename the file that you bring, or delete {target}"
+        raise DownloadError("unwritable", msg)
 
 
 def _take(store: Store, path: Path, target: Path, remote: Remote, *, link: bool) -> None:

@@ -18,7 +18,7 @@ from platformdirs import user_data_path
 
 from cope_lsp.egress.private import write_private
 from cope_lsp.errors import DownloadError
-from cope_lsp.models.hub import Remote
+from cope_lsp.models.address import Remote
 from cope_lsp.models.part import CHUNK_BYTES, NOTE_BYTES_MAX
 
 LOCAL = "local"
@@ -153,9 +153,11 @@ def sum_of(path: Path, tell: Tell | None = None) -> str:
 
 def is_gguf(path: Path) -> bool:
     """Whether a file begins as a GGUF file does. What else is in it, the engine finds out."""
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         with path.open("rb") as file:
-            return path.is_file() and file.read(len(_MAGIC)) == _MAGIC
+            return file.read(len(_MAGIC)) == _MAGIC
     except OSError:
         return False
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "some/model-GGUF"
@@ -56,6 +57,8 @@ class HubServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.data = data
         self.behaviour = behaviour or Behaviour()
+        self.prefix = ""
+        """The path of a mirror that is not at the root of its server."""
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.go_on = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -106,6 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
         names = {name.lower(): value for name, value in self.headers.items()}
         self.server.requests.append((self.path, names))
         self.close_connection = True
+        parts = urlsplit(self.path)  # a proxy is asked for whole URLs
+        self.path = f"{parts.path}?{parts.query}".removeprefix(self.server.prefix)
         if self.path.startswith("/api/models/"):
             self._index()
         else:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,11 +14,13 @@ import pytest
 from cope_lsp.egress.audit import Audit
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.egress.download import REDIRECTS_MAX, Downloads
+from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.gate import Waits
 from cope_lsp.errors import DownloadError
 from cope_lsp.models import pull
-from cope_lsp.models.hub import Address, Hub, Remote
-from cope_lsp.models.store import Held, Store
+from cope_lsp.models.address import Address, Remote
+from cope_lsp.models.hub import Hub
+from cope_lsp.models.store import Held, Store, is_gguf
 from tests.models.hub_server import COMMIT, FILE, REPOSITORY, Behaviour, HubServer, content, serving
 
 DATA = content(300_000)
@@ -57,12 +60,13 @@ class Client:
         return {path.name for path in paths if path.is_file() and path.suffix != ".lock"}
 
 
-def client_of(server: HubServer, *, agreed: bool = True) -> Client:
-    store = Store()
-    consent = ConsentStore()
+def client_of(server: HubServer, *, agreed: bool = True, base: str = "", proxy: str = "") -> Client:
+    """Return somebody who uses `server`, or the hub at `base`."""
+    store, consent, base = Store(), ConsentStore(), base or server.url
     if agreed:
-        consent.record(store.folder, server.url, "allowed")
-    return Client(Hub(server.url, Downloads(server.url, store.folder, consent, Audit(), waits=WAITS)), store)
+        consent.record(store.folder, endpoint_of(base), "allowed")
+    downloads = Downloads(base, store.folder, consent, Audit(), proxy=proxy, waits=WAITS)
+    return Client(Hub(base, downloads), store)
 
 
 def is_whole(held: Held, data: bytes = DATA) -> bool:
@@ -152,6 +156,19 @@ def test_a_file_that_was_put_there_by_hand_is_taken_in_without_a_download() -> N
         assert server.file_requests == []
 
 
+def test_a_mirror_may_lie_below_the_root_of_its_server() -> None:
+    with serving(DATA) as server:
+        server.prefix = "/mirrors/hub"
+        assert is_whole(client_of(server, base=f"{server.url}/mirrors/hub/").pull())
+        assert all(path.startswith("/mirrors/hub/") for path, _ in server.requests)
+
+
+def test_a_proxy_is_used_when_the_user_names_one() -> None:
+    with serving(DATA) as server:
+        assert is_whole(client_of(server, base="http://hub.invalid", proxy=server.url).pull())
+        assert all(path.startswith("http://hub.invalid/") for path, _ in server.requests)
+
+
 # -- broken connections --------------------------------------------------------------------------------
 
 
@@ -227,6 +244,12 @@ def test_a_server_that_drips_is_not_waited_for() -> None:
         assert 0 < client.part.stat().st_size < 500
         server.behaviour = Behaviour()
         assert is_whole(client.pull())
+
+
+def test_a_server_that_speaks_no_tls_is_not_trusted() -> None:
+    with serving(DATA) as server:
+        assert client_of(server, base=server.url.replace("http:", "https:")).failure() == "insecure"
+        assert server.requests == []
 
 
 def test_nobody_at_the_port_is_told_as_such() -> None:
@@ -466,6 +489,21 @@ def test_a_wrong_file_of_this_machine_is_not_taken_in(tmp_path: Path, data: byte
     with pytest.raises(DownloadError):
         pull.from_file(store, source, silent, sha256=sha256)
     assert not list(store.held())
+
+
+def test_a_file_does_not_take_the_place_of_another_of_its_name(tmp_path: Path) -> None:
+    store, source = Store(), tmp_path / "mine.gguf"
+    source.write_bytes(DATA)
+    held = pull.from_file(store, source, silent)
+    source.write_bytes(content(1000, seed=3))
+    with pytest.raises(DownloadError, match=r"another model is called local/mine\.gguf"):
+        pull.from_file(store, source, silent)
+    assert is_whole(held)
+
+
+def test_a_pipe_is_no_model(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.gguf")
+    assert not is_gguf(tmp_path / "pipe.gguf")
 
 
 def test_progress_is_told_up_to_the_last_byte() -> None:
