@@ -15,6 +15,7 @@ from cope_lsp.egress.private import write_private
 from cope_lsp.errors import DownloadError
 from cope_lsp.models.address import Remote
 
+MAGIC = b"GGUF"
 CHUNK_BYTES = 1 << 20
 NOTE_BYTES_MAX = 10_000
 
@@ -27,12 +28,10 @@ class Part:
     """
 
     def __init__(self, target: Path, remote: Remote) -> None:
-        self.path = target.with_name(target.name + ".part")
-        self._note = target.with_name(target.name + ".part.json")
+        self.path, self._note = _names(target)
         self._remote = remote
         self._file: BinaryIO = self._open()
-        self.size = 0
-        self._sum = hashlib.sha256()
+        self._sum, self.size, self._head = hashlib.sha256(), 0, b""
         self._read_again()
         self.found = self.size
         """How many bytes an earlier run left."""
@@ -48,24 +47,23 @@ class Part:
             msg = f"more than the {self._remote.bytes} bytes of {self._remote.file} came; try again later"
             raise DownloadError("wrong-size", msg)
         self._file.write(piece)
-        self._sum.update(piece)
-        self.size += len(piece)
+        self._count(piece)
 
     def begin_again(self) -> None:
         """Forget all bytes."""
         self._file.seek(0)
         self._file.truncate()
-        self._sum = hashlib.sha256()
-        self.size = 0
+        self._sum, self.size, self._head = hashlib.sha256(), 0, b""
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it begins as a GGUF file does. What else is in it, the engine finds out."""
+        return self._head == MAGIC
 
     @property
     def is_whole(self) -> bool:
         """Whether all bytes are here and are the right ones."""
         return self.size == self._remote.bytes and self._sum.hexdigest() == self._remote.sha256
-
-    def flush(self) -> None:
-        """Let others who open the part see what has come."""
-        self._file.flush()
 
     def close(self) -> None:
         """Make durable what has come; a second time does nothing."""
@@ -87,8 +85,7 @@ class Part:
     def drop(self) -> None:
         """Leave nothing; closes the part."""
         self._file.close()
-        self.path.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
+        sweep(self.path.with_suffix(""))
 
     def _open(self) -> BinaryIO:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -108,10 +105,24 @@ class Part:
 
     def _read_again(self) -> None:
         while piece := self._file.read(CHUNK_BYTES):
-            self._sum.update(piece)
-            self.size += len(piece)
+            self._count(piece)
         if self.size > self._remote.bytes:
             self.begin_again()
+
+    def _count(self, piece: bytes) -> None:
+        self._sum.update(piece)
+        self.size += len(piece)
+        self._head = (self._head + piece[: len(MAGIC)])[: len(MAGIC)]
+
+
+def sweep(target: Path) -> None:
+    """Remove what a part of `target` left."""
+    for path in _names(target):
+        path.unlink(missing_ok=True)
+
+
+def _names(target: Path) -> tuple[Path, Path]:
+    return target.with_name(target.name + ".part"), target.with_name(target.name + ".part.json")
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cope_lsp.errors import DownloadError
 from cope_lsp.models.address import Remote
 from cope_lsp.models.hub import Hub
-from cope_lsp.models.part import CHUNK_BYTES, Part
+from cope_lsp.models.part import CHUNK_BYTES, Part, sweep
 from cope_lsp.models.store import LOCAL, Held, Store, Tell, is_gguf, sum_of
 
 ATTEMPTS_MAX = 20
@@ -29,7 +29,8 @@ def from_hub(hub: Hub, store: Store, remote: Remote, tell: Tell) -> Held:
         if known and known.sha256 == remote.sha256:
             return known
         if target.is_file() and target.stat().st_size == remote.bytes and sum_of(target) == remote.sha256:
-            return store.record(target, remote, hub.base)  # put here by hand, or by a run that was killed
+            sweep(target)  # it was put here by hand, or by a run that was killed
+            return store.record(target, remote, hub.base)
         _fetch(hub, store, remote, target, tell)
         return store.record(target, remote, hub.base)
 
@@ -83,8 +84,7 @@ def _look(part: Part, remote: Remote) -> None:
             f"{remote.file} is not what the hub describes (its sha256 differs); it was removed, pull it again"
         )
         raise DownloadError("wrong-sum", msg)
-    part.flush()
-    if not is_gguf(part.path):
+    if not part.is_model:
         part.drop()
         msg = f"{remote.file} is no GGUF file; it was removed, choose another"
         raise DownloadError("not-understood", msg)

@@ -19,15 +19,13 @@ from platformdirs import user_data_path
 from cope_lsp.egress.private import write_private
 from cope_lsp.errors import DownloadError
 from cope_lsp.models.address import Remote
-from cope_lsp.models.part import CHUNK_BYTES, NOTE_BYTES_MAX
+from cope_lsp.models.part import CHUNK_BYTES, MAGIC, NOTE_BYTES_MAX
 
 LOCAL = "local"
 """The owner under which files lie that came from no hub."""
 
 ROOM_BYTES = 1_000_000
 """What must be free besides the file itself."""
-
-_MAGIC = b"GGUF"
 
 Tell = Callable[[int], object]
 """Is told how many bytes are done."""
@@ -157,7 +155,7 @@ def is_gguf(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
+            return file.read(len(MAGIC)) == MAGIC
     except OSError:
         return False
 

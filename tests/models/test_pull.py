@@ -1,9 +1,12 @@
 """Pulls from a hub on loopback: whole or not at all, whatever the hub, the network and the disk do."""
 
+import errno
 import hashlib
 import json
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +26,7 @@ from cope_lsp.models.hub import Hub
 from cope_lsp.models.store import Held, Store, is_gguf
 from tests.models.hub_server import COMMIT, FILE, REPOSITORY, Behaviour, HubServer, content, serving
 
+ROOT = Path(__file__).parents[2]
 DATA = content(300_000)
 WAITS = Waits(connect_s=5.0, read_s=0.5)
 
@@ -435,6 +439,25 @@ def test_a_model_that_does_not_fit_on_the_disk_is_not_begun() -> None:
             client.pull()
         assert raised.value.reason == "disk-full"
         assert server.file_requests == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, 0], ids=["full", "broken", "killed"])
+def test_a_disk_may_fail_at_any_moment(
+    disk: str, home: Path, scale: Callable[[int, int], int], number: int
+) -> None:
+    """Every system call that changes the store fails once, or is the last one of its process."""
+    folder = str(home / "data" / "cope-lsp" / "models")
+    with serving(content(50_000)) as server:
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.models.programs", server.url, str(scale(3, 1)), str(number)],
+            cwd=ROOT,
+            env=os.environ | {"LD_PRELOAD": disk, "DISK_FOLDER": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 5
 
 
 def test_two_pulls_of_one_file_do_not_fight() -> None:
