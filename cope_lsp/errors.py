@@ -72,7 +72,7 @@ DownloadReason = Literal[
     "disk-full",
     "unwritable",
 ]
-"""Why a model was not fetched. Up to "busy" no request was made."""
+"""Why a model was not fetched. For the first three no request was made."""
 
 
 class CopeError(Exception):

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
         hub = _hub(loaded.config, store)
         address, expected = _address(arguments)
         if arguments.by_hand:
-            _tell_by_hand(hub, store, address, expected)
+            _tell_by_hand(hub, store, address, expected, as_json=arguments.json)
             return 0
         _tell_of_licence(arguments.model)
         _agree(hub.downloads, address, yes=arguments.yes)
@@ -142,14 +142,18 @@ def _progress(name: str, total_bytes: int, *, quiet: bool) -> Iterator[Tell]:
         yield lambda done: bar.update(task, completed=done)
 
 
-def _tell_by_hand(hub: Hub, store: Store, address: Address, expected: str) -> None:
+def _tell_by_hand(hub: Hub, store: Store, address: Address, expected: str, *, as_json: bool) -> None:
     """Tell how to bring the file to a machine that may not, or cannot, ask the hub."""
     if not address.file:
         msg = f"name a file of {hub.page(address)}: cope-lsp models pull {address.repository}/FILE --by-hand"
         raise CopeError(msg)
-    place = store.place(address.repository, address.file)
+    place, page = store.place(address.repository, address.file), hub.page(address)
+    if as_json:
+        told = {"url": hub.url(address), "place": str(place), "sha256": expected or None, "page": page}
+        print(json.dumps(told))
+        return
     check = f" --sha256 {expected}" if expected else ""
-    known = f"Its sha256 is {expected}." if expected else f"Its sha256 is shown at {hub.page(address)}."
+    known = f"Its sha256 is {expected}." if expected else f"Its sha256 is shown at {page}."
     print(f"1. Where there is a network, fetch {hub.url(address)}")
     print(f"2. Put the file here: {place}")
     print(f"3. {known} To check it and take it in: cope-lsp models pull {place}{check}")

@@ -44,6 +44,7 @@ HELP = {
     "serve": ["--stdio", "--log FILE", "--log-level", "--model FILE"],
     "demo": ["--json", "--model FILE"],
     "complete": ["FILE", "--line", "--character", "--language", "--json", "--model FILE"],
+    "models": ["list", "pull", "use", "verify", "bench", "--json"],
     "doctor": ["--json", "--model FILE"],
 }
 

@@ -132,6 +132,10 @@ def test_offline_no_request_is_made_and_the_way_by_hand_is_told(user: Shell, hub
     assert done.returncode == 0
     assert str(target(user)) in done.stdout
     assert f"{hub.url}/{REPOSITORY}/resolve/main/{FILE}" in done.stdout
+    known = user.json("models", "pull", "qwen2.5-coder-0.5b", "--by-hand")
+    entry = next(entry for entry in recommended() if entry.name == "qwen2.5-coder-0.5b")
+    assert known["sha256"] == entry.sha256
+    assert known["url"] == f"{hub.url}/{entry.repository}/resolve/{entry.revision}/{entry.file}"
     assert hub.requests == []
 
 
