@@ -52,7 +52,7 @@ def _entry(entry: Recommended, store: Store, machine: Machine, best: Recommended
         "read_on": entry.read_on.isoformat(),
         "memory_bytes": entry.memory_bytes,
         "is_open": entry.is_open,
-        "is_here": store.at(store.place(entry.repository, entry.file)) is not None,
+        "is_here": store.of(entry) is not None,
         "objection": hardware.objection(entry, machine),
         "is_best": entry == best,
     }

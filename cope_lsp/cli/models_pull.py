@@ -139,7 +139,14 @@ def _progress(name: str, total_bytes: int, *, quiet: bool) -> Iterator[Tell]:
     console = Console(stderr=True, quiet=quiet)
     with Progress(TextColumn("{task.description}"), *columns, console=console, transient=True) as bar:
         task = bar.add_task(escape(name), total=total_bytes)
-        yield lambda done: bar.update(task, completed=done)
+
+        def tell(done: int) -> None:
+            if bar.tasks[0].completed:
+                bar.update(task, completed=done)
+            else:  # what an earlier run brought is no speed of this one
+                bar.reset(task, completed=done)
+
+        yield tell
 
 
 def _tell_by_hand(hub: Hub, store: Store, address: Address, expected: str, *, as_json: bool) -> None:

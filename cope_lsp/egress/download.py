@@ -159,8 +159,8 @@ class Downloads:
             origin = endpoint_of(target)
         except ValueError:
             origin = ""
-        secure = target.startswith("https://")
-        if origin == self.hub or (origin and elsewhere and (secure or self._both_here(origin))):
+        is_safe = origin.startswith("https://") or self._both_here(origin)
+        if origin == self.hub or (elsewhere and is_safe):
             return target
         msg = f"{self.hub} points to {origin or 'no server'}, which is not followed; set another models.hub"
         raise DownloadError("redirected", msg)

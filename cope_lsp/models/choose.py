@@ -22,7 +22,7 @@ def file_of(name: str, store: Store) -> Path | None:
     if name.lower() in EMBEDDED_NAMES:
         return None
     if entry := catalog.called(name):
-        held = store.at(store.place(entry.repository, entry.file))
+        held = store.of(entry)
         if held is None:
             msg = f"{entry.name} is not here yet; fetch it: cope-lsp models pull {entry.name}"
             raise ModelFileError(msg)

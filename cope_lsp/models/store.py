@@ -19,6 +19,7 @@ from platformdirs import user_data_path
 from cope_lsp.egress.private import write_private
 from cope_lsp.errors import DownloadError
 from cope_lsp.models.address import Remote
+from cope_lsp.models.catalog import UNKNOWN, Recommended
 from cope_lsp.models.part import CHUNK_BYTES, MAGIC, NOTE_BYTES_MAX
 
 LOCAL = "local"
@@ -75,6 +76,12 @@ class Store:
             return held if path.is_file() and path.stat().st_size == held.bytes else None
         except (OSError, ValueError, TypeError):
             return None
+
+    def of(self, entry: Recommended) -> Held | None:
+        """Return the model of the catalogue's `entry`; of one without a file's name, any of its repository."""
+        if entry.file != UNKNOWN:
+            return self.at(self.place(entry.repository, entry.file))
+        return next((held for held in self.held() if held.repository == entry.repository), None)
 
     def called(self, name: str) -> Held | None:
         """Return the model of that name: OWNER/REPOSITORY/FILE, the file's name, or that without ".gguf"."""

@@ -20,8 +20,9 @@ from cope_lsp.egress.download import REDIRECTS_MAX, Downloads
 from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.gate import Waits
 from cope_lsp.errors import DownloadError
-from cope_lsp.models import pull
+from cope_lsp.models import choose, pull
 from cope_lsp.models.address import Address, Remote
+from cope_lsp.models.catalog import UNKNOWN, called
 from cope_lsp.models.hub import Hub
 from cope_lsp.models.store import Held, Store, is_gguf
 from tests.models.hub_server import COMMIT, FILE, REPOSITORY, Behaviour, HubServer, content, serving
@@ -138,6 +139,20 @@ def test_a_model_that_is_here_is_not_fetched_again() -> None:
 def test_the_only_model_of_a_repository_needs_no_name() -> None:
     with serving(DATA) as server:
         assert is_whole(client_of(server).pull(Address(REPOSITORY)))
+
+
+def test_a_model_of_the_catalogue_is_known_by_its_place() -> None:
+    store = Store()
+    for name in ("qwen2.5-coder-0.5b", "seed-coder-8b"):
+        entry = called(name)
+        assert entry is not None
+        assert store.of(entry) is None
+        target = store.place(entry.repository, FILE if entry.file == UNKNOWN else entry.file)
+        target.parent.mkdir(parents=True)
+        target.write_bytes(DATA)
+        pull.from_file(store, target, silent)
+        assert store.of(entry) == store.at(target)
+        assert choose.file_of(name, store) == target
 
 
 def test_another_version_takes_the_place_of_the_old_one() -> None:
