@@ -78,7 +78,7 @@ class Store:
             return None
 
     def of(self, entry: Recommended) -> Held | None:
-        """Return the model of the catalogue's `entry`; of one without a file's name, any of its repository."""
+        """Return the model of the catalogue's `entry`; where it names no file, any of its repository."""
         if entry.file != UNKNOWN:
             return self.at(self.place(entry.repository, entry.file))
         return next((held for held in self.held() if held.repository == entry.repository), None)

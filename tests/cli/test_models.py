@@ -204,7 +204,7 @@ def test_a_pull_may_be_killed_at_any_moment(
     user: Shell, hub: HubServer, scale: Callable[[int, int], int]
 ) -> None:
     user.json("models", "pull", MODEL, "--yes")
-    for size in range(0, len(DATA), len(DATA) // scale(3, 40)):
+    for size in range(0, len(DATA), len(DATA) // scale(3, 12)):
         target(user).with_name(f"{FILE}.json").unlink(missing_ok=True)
         target(user).unlink(missing_ok=True)
         hub.behaviour = Behaviour(stalls_after=size)

@@ -29,7 +29,8 @@ from tests.models.hub_server import COMMIT, FILE, REPOSITORY, Behaviour, HubServ
 
 ROOT = Path(__file__).parents[2]
 DATA = content(300_000)
-WAITS = Waits(connect_s=5.0, read_s=0.5)
+PATIENT = Waits(connect_s=10.0, read_s=10.0)
+HASTY = Waits(connect_s=10.0, read_s=0.5)
 
 
 def silent(_done: int) -> None:
@@ -65,12 +66,14 @@ class Client:
         return {path.name for path in paths if path.is_file() and path.suffix != ".lock"}
 
 
-def client_of(server: HubServer, *, agreed: bool = True, base: str = "", proxy: str = "") -> Client:
+def client_of(
+    server: HubServer, *, agreed: bool = True, base: str = "", proxy: str = "", waits: Waits = PATIENT
+) -> Client:
     """Return somebody who uses `server`, or the hub at `base`."""
     store, consent, base = Store(), ConsentStore(), base or server.url
     if agreed:
         consent.record(store.folder, endpoint_of(base), "allowed")
-    downloads = Downloads(base, store.folder, consent, Audit(), proxy=proxy, waits=WAITS)
+    downloads = Downloads(base, store.folder, consent, Audit(), proxy=proxy, waits=waits)
     return Client(Hub(base, downloads), store)
 
 
@@ -250,7 +253,7 @@ def test_a_part_that_is_longer_than_the_whole_is_begun_again() -> None:
 
 def test_a_server_that_stops_in_the_middle_is_not_waited_for() -> None:
     with serving(DATA, Behaviour(stalls_after=50_000)) as server:
-        client = client_of(server)
+        client = client_of(server, waits=HASTY)
         assert client.failure() == "timed-out"
         assert client.part.stat().st_size == 50_000
 
@@ -258,11 +261,11 @@ def test_a_server_that_stops_in_the_middle_is_not_waited_for() -> None:
 def test_a_server_that_drips_is_not_waited_for() -> None:
     """Its bytes come often enough for the deadline between two of them."""
     with serving(DATA, Behaviour(byte_s=0.01)) as server:
-        client = client_of(server)
+        client = client_of(server, waits=HASTY)
         assert client.failure() == "timed-out"
         assert 0 < client.part.stat().st_size < 500
         server.behaviour = Behaviour()
-        assert is_whole(client.pull())
+        assert is_whole(client_of(server).pull())
 
 
 def test_a_server_that_speaks_no_tls_is_not_trusted() -> None:
