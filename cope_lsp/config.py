@@ -1,7 +1,8 @@
 """Settings: one schema, one loader, and for every value where it came from.
 
-Sources, each stronger than the one before: defaults, the user's file, the project's `.cope.toml`, the
-environment, the command line. A project's file and an editor's settings arrive with a repository that may
+Sources, each stronger than the one before: defaults, the model that `models use` chose for the user, the
+user's file, the model that it chose for the project, the project's `.cope.toml`, the environment, the command
+line. A project's file and an editor's settings arrive with a repository that may
 be hostile: they may set only what its `Setting` allows them, and never a path, a key, a limit or a command.
 """
 
@@ -15,6 +16,7 @@ from typing import Any, Literal
 
 from platformdirs import user_config_path
 
+from cope_lsp.choice import read_choice
 from cope_lsp.settings_file import line_of, lines_of, text_of
 
 PROJECT_FILE = ".cope.toml"
@@ -28,9 +30,6 @@ Reach = Literal["user", "tighten", "any"]
 """Who may set a setting besides the user's file, the environment and the command line. "user": nobody.
 "tighten": a project or an editor too, but only to a tighter value: a lower number, an earlier choice, and
 whatever of true and false the setting's `tightest` says. "any": they may set any value."""
-
-
-_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,11 @@ class Setting:
 
 def _setting(default: Any, key: str, text: str, **more: Any) -> Any:
     return field(default=default, metadata={"setting": Setting(key, text, **more)})
+
+
+_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_SERVER = rf"https?://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?(/[\w./~\-]*)?"
+_PROXY = r"(https?://[^\s@]+)?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Config:
         "https://api.anthropic.com",
         "hosted.endpoint",
         "Where plans are asked for: any server or gateway that speaks the Messages API.",
-        pattern=rf"https?://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?(/[\w./~\-]*)?",
+        pattern=_SERVER,
         shape="a URL such as https://api.anthropic.com, without user, password or query",
     )
     hosted_model: str = _setting(
@@ -143,13 +147,34 @@ class Config:
         "",
         "hosted.proxy",
         "An HTTP proxy for hosted calls; those of the environment are not used.",
-        pattern=r"(https?://[^\s@]+)?",
+        pattern=_PROXY,
         shape="a URL such as http://proxy.example:3128",
     )
     hosted_keep_sent: bool = _setting(
         default=False,
         key="hosted.keep_sent",
         text="Keep the last requests to hosted models on disk, to look at with `cope-lsp sent`.",
+    )
+    models_hub: str = _setting(
+        "https://huggingface.co",
+        "models.hub",
+        "Where models are fetched from: any server that speaks the API of the Hugging Face hub.",
+        pattern=_SERVER,
+        shape="a URL such as https://huggingface.co, without user, password or query",
+    )
+    models_proxy: str = _setting(
+        "",
+        "models.proxy",
+        "An HTTP proxy for fetching models; those of the environment are not used.",
+        pattern=_PROXY,
+        shape="a URL such as http://proxy.example:3128",
+    )
+    models_timeout_s: int = _setting(
+        30,
+        "models.timeout_s",
+        "Seconds in which a hub must answer and a download must go on.",
+        minimum=1,
+        maximum=600,
     )
     log_file: Path | None = _setting(None, "log.file", "Write a log to this file.")
     log_level: str = _setting(
@@ -193,8 +218,10 @@ def load(
         overrides: values by key from the command line.
     """
     loading = _Loading(Loaded(Config(), {}, (), overrides or {}))
+    loading.read_choice(None)
     loading.read_file(user_file(), trusted=True)
     if project is not None:
+        loading.read_choice(project)
         loading.read_file(project / PROJECT_FILE, trusted=False)
     loading.read_environment(environment)
     for key, value in (overrides or {}).items():
@@ -250,6 +277,10 @@ class _Loading:
         lines = lines_of(text)
         for key, value in _flatten(values):
             self.take(key, value, f"{path}:{line_of(key, lines)}", trusted=trusted)
+
+    def read_choice(self, workspace: Path | None) -> None:
+        if (chosen := read_choice(workspace)) is not None:
+            self.take("model.path", chosen.model, chosen.origin, trusted=True)
 
     def read_environment(self, environment: Mapping[str, str]) -> None:
         by_variable = {setting.environment: key for key, (_, setting) in self._fields.items()}

@@ -3,6 +3,7 @@
 CopeError
 ├── FrameError              a peer sent bytes that are not a frame of ours
 ├── ModelFileError          the file cannot be loaded as a model
+├── DownloadError           a model could not be fetched
 ├── EngineUnavailableError  there is no engine that could answer now
 ├── GenerationError         the engine is well but cannot serve this request
 ├── LedgerError             the ledger cannot be used now, so no hosted model is asked
@@ -54,6 +55,29 @@ FailureReason = Literal[
 """What became of an attempt: one class for each thing that a person would do about it."""
 
 
+DownloadReason = Literal[
+    "offline",
+    "no-consent",
+    "unrecorded",
+    "busy",
+    "not-found",
+    "gated",
+    "rate-limited",
+    "server-fault",
+    "unreachable",
+    "insecure",
+    "redirected",
+    "timed-out",
+    "cut-short",
+    "not-understood",
+    "wrong-size",
+    "wrong-sum",
+    "disk-full",
+    "unwritable",
+]
+"""Why a model was not fetched. For the first three no request was made."""
+
+
 class CopeError(Exception):
     """Base of all errors that cope-lsp raises on purpose."""
 
@@ -64,6 +88,14 @@ class FrameError(CopeError):
 
 class ModelFileError(CopeError):
     """A file is missing, unreadable, or not a model that llama.cpp can load."""
+
+
+class DownloadError(CopeError):
+    """A model could not be fetched; what came so far is kept where it can be gone on with."""
+
+    def __init__(self, reason: DownloadReason, message: str) -> None:
+        super().__init__(message)
+        self.reason: DownloadReason = reason
 
 
 class EngineUnavailableError(CopeError):

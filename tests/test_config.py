@@ -94,6 +94,9 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("hosted.timeout_s", "30", "30", 30),
     ("hosted.proxy", '"http://proxy:3128"', "http://proxy:3128", "http://proxy:3128"),
     ("hosted.keep_sent", "true", "true", True),
+    ("models.hub", '"https://hub.example/hf"', "https://hub.example/hf", "https://hub.example/hf"),
+    ("models.proxy", '"http://proxy:3128"', "http://proxy:3128", "http://proxy:3128"),
+    ("models.timeout_s", "5", "5", 5),
     ("log.file", '"/tmp/cope.log"', "/tmp/cope.log", Path("/tmp/cope.log")),
     ("log.level", '"debug"', "debug", "debug"),
 ]

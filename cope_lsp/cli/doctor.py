@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cope_lsp.assistant import Assistant
+from cope_lsp.choice import CHOSEN
 from cope_lsp.config import Loaded, settings, user_file
 from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.key import find_key
@@ -24,6 +25,7 @@ from cope_lsp.errors import CopeError, KeyStoreError, LedgerError
 from cope_lsp.ledger.entries import usd
 from cope_lsp.ledger.prices import PriceGap, PriceTable
 from cope_lsp.models import catalog
+from cope_lsp.models.store import Store
 from cope_lsp.values import CompletionRequest, Document, ModelInfo, Silence
 from cope_lsp.version import __version__
 
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     """Print the findings; exit 1 only if the main job cannot run."""
-    findings = [*_machine(), *_configuration(loaded), *asyncio.run(_models(loaded))]
+    findings = [*_machine(), *_configuration(loaded), *_pulled(loaded), *asyncio.run(_models(loaded))]
     if arguments.json:
         print(json.dumps({"version": __version__, "findings": [asdict(f) for f in findings]}))
     else:
@@ -76,15 +78,30 @@ def _configuration(loaded: Loaded) -> Iterator[Finding]:
         yield Finding("settings", "note", problem, "mend or remove it; until then it is ignored")
 
 
+def _pulled(loaded: Loaded) -> Iterator[Finding]:
+    """Tell where a model that `models pull` brought is from, and whether it is still as it came."""
+    path, store = loaded.config.model_path, Store()
+    if path is None or not path.is_relative_to(store.folder):
+        return
+    held = store.at(path)
+    if held is None:
+        step = "fetch it again: cope-lsp models pull"
+        yield Finding("model file", "note", f"{path} is not as it came, or never came whole", step)
+        return
+    origin = f"{held.repository} at {held.hub}, commit {held.revision}" if held.hub else "this machine"
+    fact = f"{held.file} of {origin}; to compare its sha256: cope-lsp models verify"
+    yield Finding("model file", "ok", fact)
+
+
 async def _models(loaded: Loaded) -> list[Finding]:
     assistant = Assistant.from_config(loaded.config)
     try:
-        return [*await _model(assistant), *await _hosted(assistant)]
+        return [*await _model(assistant, loaded), *await _hosted(assistant)]
     finally:
         await assistant.close()
 
 
-async def _model(assistant: Assistant) -> list[Finding]:
+async def _model(assistant: Assistant, loaded: Loaded) -> list[Finding]:
     config = assistant.config
     path = catalog.resolve(config.model_path)
     started = time.perf_counter()
@@ -96,8 +113,13 @@ async def _model(assistant: Assistant) -> list[Finding]:
             await _probe(assistant, model),
         ]
     except CopeError as error:
-        step = "unset model.path to use the embedded model, or point it at a GGUF file"
-        return [Finding("model", "broken", str(error), step)]
+        return [Finding("model", "broken", str(error), _other_model(loaded))]
+
+
+def _other_model(loaded: Loaded) -> str:
+    if loaded.origins.get("model.path", "").startswith(CHOSEN):
+        return f"choose another: {CHOSEN} MODEL; that of the package: {CHOSEN} embedded"
+    return "unset model.path to use the embedded model, or point it at a GGUF file"
 
 
 def _facts(model: ModelInfo, path: str, loaded_s: float, gpu_layers: int) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ COMMANDS = (
     Command("demo", "show the main job on a sample project, without a network", runs_model=True),
     Command("complete", "complete one place in a file", runs_model=True),
     Command("plan", "ask the hosted model how to write one function"),
+    Command("models", "list, fetch, choose and check local models"),
     Command("auth", "keep the API key of a hosted model, or remove it"),
     Command("budget", "what hosted models may cost and did cost"),
     Command("consent", "which project's text may go to which server"),

@@ -49,6 +49,7 @@ HELP = {
     "budget": ["show", "set", "history", "export", "price", "verify", "--json"],
     "consent": ["list", "allow", "deny", "forget", "--workspace", "--endpoint", "--json"],
     "sent": ["ID", "--last", "--json"],
+    "models": ["list", "pull", "use", "verify", "bench", "--json"],
     "doctor": ["--json", "--model FILE"],
 }
 

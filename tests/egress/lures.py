@@ -39,6 +39,8 @@ SETTINGS: dict[str, object] = {
     "hosted.keep_sent": True,
     "budget.day_usd": "1000",
     "model.path": "{url}/model.gguf",
+    "models.hub": "{url}",
+    "models.proxy": "{url}",
     "log.file": "stolen.log",
     "log.level": "debug",
 }
@@ -47,6 +49,7 @@ TOML = "".join(f"{key} = {json.dumps(value)}\n" for key, value in SETTINGS.items
 VARIABLES = {
     "COPE_LSP_HOSTED_ENDPOINT": "{url}",
     "COPE_LSP_HOSTED_PROXY": "{url}",
+    "COPE_LSP_MODELS_HUB": "{url}",
     "COPE_LSP_OFFLINE": "false",
     "COPE_LSP_API_KEY": KEY,
     "ANTHROPIC_BASE_URL": "{url}",

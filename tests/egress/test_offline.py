@@ -59,7 +59,7 @@ def test_the_seal_lets_local_sockets_pass(sealed: str, tmp_path: Path) -> None:
     assert run(sealed, sys.executable, "-c", program, folder=tmp_path).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["doctor", "complete", "demo"])
+@pytest.mark.parametrize("command", ["doctor", "complete", "demo", "models"])
 def test_local_commands_open_no_internet_socket(sealed: str, tmp_path: Path, command: str) -> None:
     (tmp_path / "some.py").write_text("import os\nimport sys\n\n\ndef main():\n")
     arguments = ["some.py", "--line", "5", "--character", "0"] if command == "complete" else []

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ledger.conftest import disk
+
+__all__ = ["disk", "home"]
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
