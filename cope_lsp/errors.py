@@ -6,6 +6,7 @@ CopeError
 ├── EngineUnavailableError  there is no engine that could answer now
 ├── GenerationError         the engine is well but cannot serve this request
 ├── LedgerError             the ledger cannot be used now, so no hosted model is asked
+├── SandboxUnavailableError there is no safe place to run a draft
 ├── KeyStoreError           an API key cannot be stored or read
 └── HostedError             no answer of the hosted model
     ├── HostedRefusedError  we did not send; nothing left the machine
@@ -73,6 +74,10 @@ class GenerationError(CopeError):
 
 class LedgerError(CopeError):
     """The ledger is corrupt, newer than this program, read-only, or busy for too long; local work goes on."""
+
+
+class SandboxUnavailableError(CopeError):
+    """Drafts cannot be run in isolation here, so they are not run at all; the message says why."""
 
 
 class KeyStoreError(CopeError):
