@@ -1,26 +1,23 @@
-"""The one command: corpus, tokenizer, training, export, evaluation and card, each resumable."""
+"""The one command: ingredients, training, export, evaluation and card of a model, each step resumable."""
 
 import argparse
 import hashlib
 import json
 import shutil
 import sys
-import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
-from training import card, corpus, manifest, synthetic, tokenizer
-from training.corpus import Source
-from training.evaluate import Filler, evaluate, loss_of
+from training import card, curves, synthetic
+from training.evaluate import Filler, HeldOut, evaluate, loss_of
 from training.export import export
-from training.recipe import EMBEDDED_DIR, SMOKE, TRAINING_DIR, Recipe
+from training.pantry import Pantry, say
+from training.recipe import BUILD_DIR, EMBEDDED_DIR, OUT_DIRS, RECIPES, TRAINING_DIR, Recipe, smoke
 from training.samples import Sampler
 from training.schedule import Progress
-from training.train import Trainer, weights_of
+from training.train import LOG_FILE, Measured, Trainer, weights_of
 
 REPORT_STEPS = 20
 
@@ -28,12 +25,13 @@ REPORT_STEPS = 20
 def main() -> int:
     """Run the recipe as the arguments say, and return the exit status."""
     arguments = _arguments()
-    recipe = SMOKE if arguments.smoke else replace(Recipe(), minutes=arguments.minutes)
-    build = TRAINING_DIR / "build" / f"{recipe.name}-{recipe.digest}"
+    recipe = _recipe(arguments)
+    build = BUILD_DIR / f"{recipe.name}-{recipe.digest}"
     build.mkdir(parents=True, exist_ok=True)
-    out = arguments.out or (build / "out" if arguments.smoke else EMBEDDED_DIR)
+    out = arguments.out or (build / "out" if arguments.smoke else OUT_DIRS[arguments.model])
+    pantry = Pantry(recipe.ingredients, arguments.benchmarks)
     try:
-        Workshop(recipe, build).make(out)
+        Workshop(recipe, pantry, build, arguments.results).make(out)
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on from the last checkpoint.")
         return 130
@@ -45,103 +43,105 @@ class Workshop:
     """The steps of one recipe; what a step has made lies in `build` and is not made again."""
 
     recipe: Recipe
+    pantry: Pantry
     build: Path
+    results: Path | None
+    """Pass rates on family tasks that the product's evaluation measured, as JSON, for the card."""
 
     def make(self, out: Path) -> None:
         """Do what is left to do, then put the finished files into `out`."""
         trainer = self._train()
-        model = self.build / f"{self.recipe.name}.gguf"
+        model = self.build / self.recipe.file_name
         if not model.exists():
-            _say(f"exporting to {model}")
-            export(weights_of(trainer.network), self.tokenizer, self.recipe, model)
+            say(f"exporting to {model}")
+            export(weights_of(trainer.network), self.pantry.tokenizer, self.recipe, model)
         evaluation = self._evaluate(trainer, model)
         self._publish(out, model, self._card(trainer, model, evaluation))
 
-    @cached_property
-    def sources(self) -> list[Source]:
-        """The corpus."""
-        path = self.build / "corpus.json"
-        if not path.exists():
-            _say("collecting the corpus")
-            corpus.save(corpus.collect(self.recipe), path)
-        return corpus.load(path)
-
-    @cached_property
-    def texts(self) -> tuple[list[str], list[str]]:
-        """The texts to train on and those held out."""
-        kept, held_out = corpus.split(self.sources, self.recipe.held_out_percent)
-        return [file.text for file in kept], [file.text for file in held_out]
-
-    @cached_property
-    def synthetic(self) -> list[str]:
-        """The synthetic modules to train on."""
-        return [synthetic.module(f"train:{n}") for n in range(self.recipe.synthetic_modules)]
-
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer."""
-        path = self.build / "tokenizer.json"
-        if not path.exists():
-            _say("training the tokenizer")
-            fitted = tokenizer.fit(self.texts[0] + self.synthetic, self.recipe.vocabulary)
-            fitted.save(str(path))
-        return tokenizer.load(path)
-
     def _train(self) -> Trainer:
-        sampler = Sampler(self.texts[0], self.synthetic, self.tokenizer, self.recipe)
-        trainer = Trainer(self.recipe, sampler, self.build / "checkpoint.pt")
-        _say(f"training {self.recipe.name}, from step {trainer.progress.step}")
-        trainer.run(self._report)
+        sampler = Sampler(self.pantry.materials, self.pantry.tokenizer, self.recipe)
+        trainer = Trainer(self.recipe, sampler, self.build)
+        say(f"training {self.recipe.name}, {trainer.parameters:,} parameters, from step {trainer.progress.step}")
+        trainer.run(self._report, self._measure(trainer, sampler))
         return trainer
+
+    def _measure(self, trainer: Trainer, sampler: Sampler) -> Callable[[], Measured]:
+        held_out = HeldOut.of(self.pantry.files[1], self.pantry.family_held_out, sampler, self.recipe)
+
+        def measure() -> Measured:
+            measured = held_out.losses(trainer.network)
+            say("held out  " + "  ".join(f"{name} {value:.3f}" for name, value in measured.items()))
+            return measured
+
+        return measure
 
     def _report(self, progress: Progress) -> None:
         if progress.step % REPORT_STEPS == 0:
-            _say(
+            say(
                 f"step {progress.step:5}  {progress.tokens / 1e6:6.2f} M tokens"
+                f"  {progress.tokens / progress.elapsed_s:6,.0f}/s"
                 f"  loss {progress.loss:.3f}  {progress.left_s(self.recipe) / 60:5.1f} min left"
             )
 
     def _evaluate(self, trainer: Trainer, model: Path) -> dict[str, Any]:
         path = self.build / "evaluation.json"
         if not path.exists():
-            _say("evaluating")
+            say("evaluating")
             unseen = [synthetic.module(f"held out:{n}") for n in range(self.recipe.fim_tasks)]
-            held_out = self.texts[1]
-            loss = loss_of(trainer.network, self.tokenizer, self.recipe, held_out)
-            filler = Filler(model, self.tokenizer, self.recipe)
-            measured = evaluate(loss, filler, self.recipe, held_out, unseen)
-            path.write_text(json.dumps(asdict(measured), indent=2), encoding="utf-8")
+            held_out = [file.text for file in self.pantry.files[1]]
+            loss = loss_of(trainer.network, self.pantry.tokenizer, self.recipe, held_out)
+            filler = Filler(model, self.pantry.tokenizer, self.recipe)
+            tasks = self.pantry.family_held_out
+            measured = evaluate(loss, filler, self.recipe, held_out, unseen, tasks)
+            _write_json(path, asdict(measured))
         read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return read
 
     def _card(self, trainer: Trainer, model: Path, evaluation: dict[str, Any]) -> str:
-        described = manifest.describe(self.recipe, self.sources, self.synthetic)
+        described = self.pantry.manifest()
         _write_json(self.build / "manifest.json", asdict(described))
         content = model.read_bytes()
         run = card.Run(
             steps=trainer.progress.step,
             tokens=trainer.progress.tokens,
             minutes=trainer.progress.elapsed_s / 60,
-            parameters=sum(each.numel() for each in trainer.network.parameters()),
+            parameters=trainer.parameters,
             file_bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
         )
-        return card.write(self.recipe, described, run, evaluation)
+        results = json.loads(self.results.read_text(encoding="utf-8")) if self.results else None
+        return card.write(self.recipe, described, run, evaluation, results)
 
     def _publish(self, out: Path, model: Path, text: str) -> None:
-        """Copy what belongs to the project; records of the shipped model lie beside the recipe."""
-        records = TRAINING_DIR if out == EMBEDDED_DIR else out
+        """Copy what belongs to the project; records of the pair lie beside the recipe."""
+        records = TRAINING_DIR if out in OUT_DIRS.values() else out
         out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(model, out / model.name)
         (out / "MODEL_CARD.md").write_text(text, encoding="utf-8")
-        for name in ("manifest.json", "tokenizer.json"):
-            shutil.copyfile(self.build / name, records / name)
-        _say(f"finished: {out / model.name}")
+        shutil.copyfile(self.build / LOG_FILE, records / f"{self.recipe.name}.{LOG_FILE}")
+        if out in (EMBEDDED_DIR, records):
+            shutil.copyfile(self.build / "manifest.json", records / "manifest.json")
+            shutil.copyfile(self.pantry.tokenizer_file, records / "tokenizer.json")
+        curves.draw(sorted(records.glob(f"*.{LOG_FILE}")), records / "curves.svg")
+        say(f"finished: {out / model.name}")
+
+
+def _recipe(arguments: argparse.Namespace) -> Recipe:
+    recipe = RECIPES[arguments.model, arguments.device]
+    if arguments.smoke:
+        return smoke(recipe)
+    minutes = arguments.minutes or recipe.minutes
+    return replace(recipe, minutes=minutes, threads=arguments.threads or recipe.threads)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=Recipe.minutes, help="time to train")
+    parser.add_argument("model", choices=sorted(OUT_DIRS), nargs="?", default="nano")
+    parser.add_argument("--minutes", type=float, help="time to train")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, help="threads of the processor to train with")
+    parser.add_argument("--benchmarks", type=Path, help="folder of benchmarks that the corpus must not contain")
+    parser.add_argument("--results", type=Path, help="JSON file with measured pass rates, for the card")
     parser.add_argument("--out", type=Path, help="folder of the finished model")
     parser.add_argument("--smoke", action="store_true", help="everything, tiny, in a minute")
     return parser.parse_args()
@@ -149,10 +149,6 @@ def _arguments() -> argparse.Namespace:
 
 def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-
-
-def _say(text: str) -> None:
-    print(time.strftime("%H:%M:%S"), text, flush=True)
 
 
 if __name__ == "__main__":

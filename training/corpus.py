@@ -7,12 +7,14 @@ import re
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from training.recipe import SPECIAL_TOKENS, Recipe
+from cope_lsp.egress.redact import secrets_in
+from training.benchmarks import Benchmarks
+from training.recipe import SPECIAL_TOKENS, Ingredients
 
 STANDARD_LIBRARY = "cpython-stdlib"
 
@@ -53,31 +55,45 @@ class Source:
     files: tuple[SourceFile, ...]
 
 
-def collect(recipe: Recipe) -> list[Source]:
+@dataclass(frozen=True)
+class Corpus:
+    """All sources, and how many files were dropped for each reason that has nothing to do with quality."""
+
+    sources: tuple[Source, ...]
+    dropped: dict[str, int]
+    benchmark_runs: int = 0
+    """How many runs of words of benchmarks were looked for."""
+
+
+def collect(ingredients: Ingredients, benchmarks: Benchmarks) -> Corpus:
     """Return all sources in a fixed order, filtered, capped and without duplicates."""
-    seen = SeenLines()
-    sources = [_standard_library(recipe, seen)]
-    for name in recipe.distributions:
-        source = _distribution(name, recipe, seen)
+    sieve = Sieve(ingredients, benchmarks)
+    sources = [_standard_library(sieve)]
+    for name in ingredients.distributions:
+        source = _distribution(name, sieve, ingredients.distribution_bytes_max)
         if source is not None and source.files:
             sources.append(source)
-    return sources
+    return Corpus(tuple(sources), sieve.dropped, len(benchmarks))
 
 
-def save(sources: list[Source], path: Path) -> None:
-    """Write the collection, so that a resumed run sees the same one."""
-    path.write_text(json.dumps([asdict(source) for source in sources]), encoding="utf-8")
+def save(corpus: Corpus, path: Path) -> None:
+    """Write the collection, so that a resumed run sees the same one; a kill leaves no half of it."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(asdict(corpus)), encoding="utf-8")
+    fresh.replace(path)
 
 
-def load(path: Path) -> list[Source]:
+def load(path: Path) -> Corpus:
     """Read the collection that `save` wrote."""
-    return [
+    read = json.loads(path.read_text(encoding="utf-8"))
+    sources = (
         Source(**{**item, "files": tuple(SourceFile(**file) for file in item["files"])})
-        for item in json.loads(path.read_text(encoding="utf-8"))
-    ]
+        for item in read["sources"]
+    )
+    return Corpus(tuple(sources), read["dropped"], read["benchmark_runs"])
 
 
-def split(sources: list[Source], percent: int) -> tuple[list[SourceFile], list[SourceFile]]:
+def split(sources: Sequence[Source], percent: int) -> tuple[list[SourceFile], list[SourceFile]]:
     """Return the files to train on and those held out, in the order of the sources."""
     files = [file for source in sources for file in source.files]
     kept = [file for file in files if not is_held_out(file, percent)]
@@ -104,13 +120,13 @@ def is_wanted_path(path: str) -> bool:
     return name.endswith(".py") and not is_test
 
 
-def is_wanted_text(text: str, recipe: Recipe) -> bool:
+def is_wanted_text(text: str, ingredients: Ingredients) -> bool:
     """Tell whether a text is hand-written Python of a fair size, and not a table of data."""
-    if not recipe.file_bytes_min <= len(text.encode()) <= recipe.file_bytes_max:
+    if not ingredients.file_bytes_min <= len(text.encode()) <= ingredients.file_bytes_max:
         return False
     if any(token in text for token in SPECIAL_TOKENS) or GENERATED.search(text[:2_000]):
         return False
-    if max(map(len, text.splitlines())) > recipe.line_chars_max:
+    if max(map(len, text.splitlines())) > ingredients.line_chars_max:
         return False
     visible = [character for character in text if not character.isspace()]
     letters = sum(character.isalpha() or character == "_" for character in visible)
@@ -145,15 +161,37 @@ class SeenLines:
         return True
 
 
-def _standard_library(recipe: Recipe, seen: SeenLines) -> Source:
+class Sieve:
+    """Decides on each text in turn, and counts what it drops for what is in it."""
+
+    def __init__(self, ingredients: Ingredients, benchmarks: Benchmarks) -> None:
+        self.dropped = {"secrets": 0, "benchmarks": 0}
+        self._ingredients = ingredients
+        self._benchmarks = benchmarks
+        self._seen = SeenLines()
+
+    def admit(self, text: str) -> bool:
+        """Tell whether a text is good to learn from and no copy of an earlier one."""
+        if not is_wanted_text(text, self._ingredients):
+            return False
+        if secrets_in(text):
+            self.dropped["secrets"] += 1
+            return False
+        if self._benchmarks.overlap(text):
+            self.dropped["benchmarks"] += 1
+            return False
+        return self._seen.admit(text)
+
+
+def _standard_library(sieve: Sieve) -> Source:
     root = Path(sysconfig.get_path("stdlib"))
     paths = sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py"))
-    files = tuple(_admitted(STANDARD_LIBRARY, root, paths, recipe, seen))
+    files = tuple(_admitted(STANDARD_LIBRARY, root, paths, sieve))
     version = ".".join(map(str, sys.version_info[:3]))
     return Source(STANDARD_LIBRARY, version, "PSF-2.0", files)
 
 
-def _distribution(name: str, recipe: Recipe, seen: SeenLines) -> Source | None:
+def _distribution(name: str, sieve: Sieve, bytes_max: int) -> Source | None:
     try:
         installed = metadata.distribution(name)
     except metadata.PackageNotFoundError:
@@ -163,7 +201,7 @@ def _distribution(name: str, recipe: Recipe, seen: SeenLines) -> Source | None:
         return None
     root = Path(str(installed.locate_file("")))
     paths = sorted(path.as_posix() for path in installed.files or ())
-    files = _capped(_admitted(name, root, paths, recipe, seen), recipe.distribution_bytes_max)
+    files = _capped(_admitted(name, root, paths, sieve), bytes_max)
     return Source(name, installed.version, licence, tuple(files))
 
 
@@ -179,12 +217,10 @@ def _licence(installed: metadata.Distribution) -> str:
     return " and ".join(named) or field.strip().splitlines()[0][:80]
 
 
-def _admitted(
-    source: str, root: Path, paths: list[str], recipe: Recipe, seen: SeenLines
-) -> Iterator[SourceFile]:
+def _admitted(source: str, root: Path, paths: list[str], sieve: Sieve) -> Iterator[SourceFile]:
     for path in filter(is_wanted_path, paths):
         text = _read(root / path)
-        if text is not None and is_wanted_text(text, recipe) and seen.admit(text):
+        if text is not None and sieve.admit(text):
             yield SourceFile(source, path, text)
 
 

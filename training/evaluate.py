@@ -1,4 +1,4 @@
-"""The evaluation: loss and fill-in-the-middle on held-out files, and a few probes to read."""
+"""The evaluation: losses and fill-in-the-middle on what was held out, and a few probes to read."""
 
 import random
 from collections.abc import Sequence
@@ -10,10 +10,15 @@ from llama_cpp import Llama
 from tokenizers import Tokenizer
 from torch import nn
 
+from cope_lsp.cascade.prompts import Ask, plain
+from training.corpus import SourceFile
+from training.exercises import Exercise
+from training.holes import Hole, draw_cursor, draw_window
 from training.network import Network
-from training.recipe import SUFFIX_TOKENS_MAX, Recipe
-from training.samples import FIM_MARKERS, Hole, draw_cursor, fim_prompt, fit_around
+from training.recipe import Recipe
+from training.samples import FIM_MARKERS, Row, Sampler, fim_prompt, fit_around
 from training.tokenizer import newline_ids, special_ids
+from training.train import batch, weighted_loss
 
 # Prefix and suffix of prompts as people try them first.
 PROBES = (
@@ -31,6 +36,49 @@ PROBES = (
     ("def count_vowels(text):\n    ", "\n"),
     ("def merge_intervals(intervals):\n    ", "\n"),
 )
+
+
+HELD_OUT_ROWS = 40
+HELD_OUT_CHARS = 700
+TASK_PROBES = 6
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A few rows of each material that training never shows, measured again and again while it runs."""
+
+    batches: dict[str, list[Row]]
+    device: str
+
+    @classmethod
+    def of(
+        cls, files: Sequence[SourceFile], family: Sequence[Exercise], sampler: Sampler, recipe: Recipe
+    ) -> "HeldOut":
+        """Take windows of files, and exercises whose given parts do not count."""
+        rng = random.Random(f"{recipe.ingredients.seed}:held out")
+        windows = [draw_window(rng, rng.choice(files).text, HELD_OUT_CHARS)[0] for _ in range(HELD_OUT_ROWS)]
+        python = [Row(ids, [1.0] * len(ids)) for ids in map(sampler.encode, windows)]
+        answer = recipe.diet.answer_weight
+        rows = [sampler.exercise(rng, exercise) for exercise in family[: 2 * HELD_OUT_ROWS]]
+        tasks = [Row(row.tokens, [float(weight == answer) for weight in row.weights]) for row in rows]
+        return cls({"python": python, "family": tasks}, recipe.device)
+
+    def losses(self, network: Network) -> dict[str, float]:
+        """Return the mean loss of each material in nats per token."""
+        with torch.inference_mode():
+            return {
+                name: weighted_loss(network, *batch(padded(rows), self.device)).item()
+                for name, rows in self.batches.items()
+            }
+
+
+def padded(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows, all as long as the longest; what is added has no weight."""
+    length = max(len(row.tokens) for row in rows)
+    return [
+        Row(row.tokens + [0] * (length - len(row.tokens)), row.weights + [0.0] * (length - len(row.tokens)))
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True)
@@ -64,6 +112,7 @@ class Evaluation:
     held_out_with_suffix: Exact
     synthetic: Exact
     probes: tuple[tuple[str, str, str], ...]  # prefix, suffix, what the model wrote
+    task_probes: tuple[tuple[str, str], ...]  # prompt in the plain format, what the model wrote
 
 
 class Filler:
@@ -81,7 +130,7 @@ class Filler:
         prefix: str,
         suffix: str,
         stop: Sequence[str] = (),
-        suffix_tokens_max: int = SUFFIX_TOKENS_MAX,
+        suffix_tokens_max: int = 0,
     ) -> str:
         """Return the middle that the model finds most likely, token by token."""
         answer_max = self._recipe.fim_answer_tokens_max
@@ -96,18 +145,36 @@ class Filler:
         )
         return str(answer["choices"][0]["text"])
 
+    def go_on(self, prompt: str, tokens_max: int = 160) -> str:
+        """Return what the model finds most likely after a prompt, up to the end of the text."""
+        ids = self._tokenizer.encode(prompt).ids
+        answer = self._llama.create_completion(ids, max_tokens=tokens_max, temperature=0.0)
+        return str(answer["choices"][0]["text"])
+
 
 def evaluate(
-    loss: Loss, filler: Filler, recipe: Recipe, held_out: Sequence[str], synthetic: Sequence[str]
+    loss: Loss,
+    filler: Filler,
+    recipe: Recipe,
+    held_out: Sequence[str],
+    synthetic: Sequence[str],
+    family: Sequence[Exercise],
 ) -> Evaluation:
     """Measure the exported model; the loss was measured before it was quantised."""
+    shown = recipe.suffix_tokens_max
     return Evaluation(
         loss=loss,
-        held_out=exact_of(filler, recipe, held_out),
-        held_out_with_suffix=exact_of(filler, recipe, held_out, recipe.context_tokens),
-        synthetic=exact_of(filler, recipe, synthetic),
-        probes=tuple((prefix, suffix, filler.fill(prefix, suffix)) for prefix, suffix in PROBES),
+        held_out=exact_of(filler, recipe, held_out, 0),
+        held_out_with_suffix=exact_of(filler, recipe, held_out, shown),
+        synthetic=exact_of(filler, recipe, synthetic, shown),
+        probes=tuple((prefix, suffix, filler.fill(prefix, suffix, (), shown)) for prefix, suffix in PROBES),
+        task_probes=tuple(_task_probe(filler, exercise) for exercise in family[:TASK_PROBES]),
     )
+
+
+def _task_probe(filler: Filler, exercise: Exercise, ask: Ask = "goal-and-code") -> tuple[str, str]:
+    prompt = plain(exercise.parts, ask)
+    return prompt, filler.go_on(prompt)
 
 
 def loss_of(network: Network, tokenizer: Tokenizer, recipe: Recipe, texts: Sequence[str]) -> Loss:
@@ -119,7 +186,7 @@ def loss_of(network: Network, tokenizer: Tokenizer, recipe: Recipe, texts: Seque
     vocabulary = {number: token for token, number in tokenizer.get_vocab().items()}
     nats, tokens, size = 0.0, 0, 0
     for window in _spread(windows, recipe.held_out_windows):
-        ids = torch.tensor([window])
+        ids = torch.tensor([window], device=recipe.device)
         with torch.inference_mode():
             logits = network(ids[:, :-1])
         nats += nn.functional.cross_entropy(logits[0], ids[0, 1:], reduction="sum").item()
@@ -129,12 +196,12 @@ def loss_of(network: Network, tokenizer: Tokenizer, recipe: Recipe, texts: Seque
 
 
 def exact_of(
-    filler: Filler, recipe: Recipe, texts: Sequence[str], suffix_tokens_max: int = SUFFIX_TOKENS_MAX
+    filler: Filler, recipe: Recipe, texts: Sequence[str], suffix_tokens_max: int
 ) -> Exact:
     """Measure how often the rest of a line is filled in exactly."""
     right = 0
     for number in range(recipe.fim_tasks):
-        hole = one_line_hole(random.Random(f"{recipe.seed}:evaluation:{number}"), texts)
+        hole = one_line_hole(random.Random(f"{recipe.ingredients.seed}:evaluation:{number}"), texts)
         answer = filler.fill(hole.prefix, hole.suffix, ["\n"], suffix_tokens_max)
         right += int(answer.rstrip() == hole.middle.rstrip())
     return Exact(recipe.fim_tasks, right)

@@ -18,16 +18,17 @@ from training.recipe import (
     FIM_PREFIX,
     FIM_SUFFIX,
     SPECIAL_TOKENS,
-    SUFFIX_TOKENS_MAX,
     Recipe,
 )
 
 LANGUAGES_KEY = "cope.languages"
 SUFFIX_KEY = "cope.suffix_tokens_max"
+FIM_ORDER_KEY = "cope.fim_order"
+FIM_ORDER = "suffix-first"
 LANGUAGES = ["python"]
 LICENCE = "MIT"
-DESCRIPTION = "A very small Python completion model with fill-in-the-middle, the default of cope-lsp."
 
+FILE_TYPES = {"Q8_0": gguf.LlamaFileType.MOSTLY_Q8_0, "Q4_0": gguf.LlamaFileType.MOSTLY_Q4_0}
 BLOCK_TENSORS = {
     "attention_norm": "attn_norm",
     "query": "attn_q",
@@ -44,13 +45,13 @@ BLOCK_TENSORS = {
 def export(
     weights: Mapping[str, NDArray[np.float32]], tokenizer: Tokenizer, recipe: Recipe, path: Path
 ) -> None:
-    """Write the model; matrices become Q8_0, norms stay F32."""
+    """Write the model; matrices are quantised as the recipe says, norms stay F32."""
     writer = GGUFWriter(path, "llama")
     _write_general(writer, recipe)
     _write_architecture(writer, recipe)
     _write_tokenizer(writer, tokenizer)
     for name, values in weights.items():
-        _write_tensor(writer, tensor_name(name), values)
+        _write_tensor(writer, tensor_name(name), values, kind_of(name, recipe))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -67,21 +68,29 @@ def tensor_name(name: str) -> str:
     return f"blk.{number}.{BLOCK_TENSORS[layer]}.{kind}"
 
 
+def kind_of(name: str, recipe: Recipe) -> GGMLQuantizationType:
+    """Return how a parameter is stored; the table of tokens is never coarser than eight bits."""
+    if "norm" in name:
+        return GGMLQuantizationType.F32
+    return GGMLQuantizationType["Q8_0" if name == "embedding.weight" else recipe.quantisation]
+
+
 def _write_general(writer: GGUFWriter, recipe: Recipe) -> None:
     writer.add_name(recipe.name)
     writer.add_version(recipe.version)
     writer.add_license(LICENCE)
-    writer.add_description(DESCRIPTION)
+    writer.add_description(recipe.title)
     writer.add_languages(["en"])
     # One string: llama.cpp hands out no arrays of metadata.
     writer.add_string(LANGUAGES_KEY, ",".join(LANGUAGES))
-    writer.add_string(SUFFIX_KEY, str(SUFFIX_TOKENS_MAX))
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+    writer.add_string(SUFFIX_KEY, str(recipe.suffix_tokens_max))
+    writer.add_string(FIM_ORDER_KEY, FIM_ORDER)
+    writer.add_file_type(FILE_TYPES[recipe.quantisation])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
 
 def _write_architecture(writer: GGUFWriter, recipe: Recipe) -> None:
-    writer.add_vocab_size(recipe.vocabulary)
+    writer.add_vocab_size(recipe.ingredients.vocabulary)
     writer.add_context_length(recipe.context_tokens)
     writer.add_embedding_length(recipe.width)
     writer.add_block_count(recipe.layers)
@@ -112,9 +121,10 @@ def _write_tokenizer(writer: GGUFWriter, tokenizer: Tokenizer) -> None:
     writer.add_uint32("tokenizer.ggml.fim_sep_token_id", tokenizer.token_to_id(FILE_SEPARATOR))
 
 
-def _write_tensor(writer: GGUFWriter, name: str, values: NDArray[np.float32]) -> None:
-    if values.ndim == 1:
+def _write_tensor(
+    writer: GGUFWriter, name: str, values: NDArray[np.float32], kind: GGMLQuantizationType
+) -> None:
+    if kind == GGMLQuantizationType.F32:
         writer.add_tensor(name, values)
-        return
-    kind = GGMLQuantizationType.Q8_0
-    writer.add_tensor(name, quantize(values, kind), raw_dtype=kind)
+    else:
+        writer.add_tensor(name, quantize(values, kind), raw_dtype=kind)

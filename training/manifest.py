@@ -1,11 +1,13 @@
-"""The manifest: what a corpus consists of, in names, licences, sizes and hashes."""
+"""The manifest: what the models learnt from, in names, licences, sizes and hashes."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.corpus import Source, SourceFile, split
-from training.recipe import Recipe
+from cope_lsp.cascade.prompts import plain
+from training.corpus import Corpus, SourceFile, split
+from training.exercises import Exercise
+from training.recipe import Ingredients, digest_of
 
 
 @dataclass(frozen=True)
@@ -28,21 +30,32 @@ class Manifest:
     total: Part
     held_out: Part
     synthetic: Part
+    family: Part
+    dropped: dict[str, int]
+    """Files left out because of secrets in them, or of 13 words in a row that a benchmark has too."""
+    benchmark_runs: int
+    """How many different runs of 13 words were looked for; 0: no benchmark was at hand."""
     sources: tuple[Part, ...]
 
 
-def describe(recipe: Recipe, sources: Sequence[Source], synthetic: Sequence[str]) -> Manifest:
-    """Return the manifest of a collection and its synthetic modules."""
-    files = [file for source in sources for file in source.files]
-    _, held_out = split(list(sources), recipe.held_out_percent)
+def describe(
+    ingredients: Ingredients, corpus: Corpus, synthetic: Sequence[str], family: Sequence[Exercise]
+) -> Manifest:
+    """Return the manifest of a corpus, its synthetic modules and the family's exercises."""
+    files = [file for source in corpus.sources for file in source.files]
+    _, held_out = split(corpus.sources, ingredients.held_out_percent)
     made = [SourceFile("synthetic", str(n), text) for n, text in enumerate(synthetic)]
-    version = recipe.version
+    tasks = [SourceFile("family", str(n), plain(each.parts, "code") + each.body) for n, each in enumerate(family)]
+    version = digest_of(ingredients)
     return Manifest(
-        name=f"{recipe.name}-corpus",
+        name="cope-nano-corpus",
         total=_part("total", version, "each source's own", files),
         held_out=_part("held out", version, "each source's own", held_out),
         synthetic=_part("cope-synthetic", version, "MIT", made),
-        sources=tuple(_part(each.name, each.version, each.licence, each.files) for each in sources),
+        family=_part("cope-family", version, "MIT", tasks),
+        dropped=corpus.dropped,
+        benchmark_runs=corpus.benchmark_runs,
+        sources=tuple(_part(each.name, each.version, each.licence, each.files) for each in corpus.sources),
     )
 
 

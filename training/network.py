@@ -14,7 +14,7 @@ class Network(nn.Module):
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(recipe.vocabulary, recipe.width)
+        self.embedding = nn.Embedding(recipe.ingredients.vocabulary, recipe.width)
         self.blocks = nn.ModuleList(Block(recipe) for _ in range(recipe.layers))
         self.norm = nn.RMSNorm(recipe.width, recipe.norm_epsilon)
         self.register_buffer("rotation", rotations(recipe), persistent=False)

@@ -1,10 +1,12 @@
-"""The recipe: every choice that decides what the embedded model becomes."""
+"""The recipe: every choice that decides what the two models become."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 TRAINING_DIR = Path(__file__).resolve().parent
+BUILD_DIR = TRAINING_DIR / "build"
 EMBEDDED_DIR = TRAINING_DIR.parent / "cope_lsp" / "models" / "embedded"
 
 END_OF_TEXT = "<|endoftext|>"
@@ -22,30 +24,15 @@ DISTRIBUTIONS = """
     pytest pytest-asyncio pytest-lsp pyyaml requests rich sniffio urllib3
 """
 
-
-@dataclass(frozen=True)
-class Diet:
-    """What samples are like during a part of the training; shares are probabilities."""
-
-    fim_share: float
-    middle_weight: float
-    row_shares: tuple[float, ...]
-
-
-SUFFIX_TOKENS_MAX = 0
-"""How much of a suffix the finished model is shown. It was trained with suffixes, but a network of this size
-goes on with what it read last: the card compares both. The exported file says so to the server."""
+Device = Literal["cpu", "cuda"]
+Quantisation = Literal["Q8_0", "Q4_0"]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Hyper-parameters of one model; the defaults are those of cope-nano-v0."""
+class Ingredients:
+    """What both models are made of: the corpus, in bytes of source text, the family and the tokenizer."""
 
-    name: str = "cope-nano-v0"
-    version: str = "0"
     seed: int = 20_260
-
-    # The corpus, in bytes of source text.
     distributions: tuple[str, ...] = tuple(sorted(DISTRIBUTIONS.split()))
     distribution_bytes_max: int = 1_500_000
     file_bytes_max: int = 150_000
@@ -53,56 +40,136 @@ class Recipe:
     line_chars_max: int = 300
     held_out_percent: int = 2
     synthetic_modules: int = 8_000
+    family_tasks: int = 60_000
+    family_held_out: int = 400
+    vocabulary: int = 2_048
+
+
+@dataclass(frozen=True)
+class Diet:
+    """What the rows hold; shares are probabilities of drawing such a document."""
+
+    task_share: float
+    """Tasks in the plain format. They are shorter than a row, so their share of the tokens is smaller."""
+    function_share: float = 0.12
+    """Of the tasks: real functions with docstrings; the rest is the family."""
+    synthetic_share: float = 0.2
+    """Of the Python source: small modules from templates."""
+    neighbours_share: float = 0.08
+    """Of the Python source: two files of one package behind each other, with a separator."""
+    fim_share: float = 0.75
+    """Of the Python source: documents with a hole."""
+    middle_weight: float = 3.0
+    head_weight: float = 0.3
+    """What a task is given is learnt less than what is to be written, whose weight is `answer_weight`."""
+    answer_weight: float = 2.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyper-parameters of one model on one device."""
+
+    name: str
+    title: str
+    version: str = "1"
+    ingredients: Ingredients = Ingredients()
 
     # The network.
-    vocabulary: int = 4_096
-    width: int = 256
-    layers: int = 6
+    width: int = 128
+    layers: int = 5
     heads: int = 4
-    feed_forward: int = 640
+    feed_forward: int = 384
     context_tokens: int = 1_024
     rope_base: float = 10_000.0
     norm_epsilon: float = 1e-5
 
-    # The samples: first mostly long rows, to learn the language; then short ones with more holes.
-    early: Diet = Diet(fim_share=0.75, middle_weight=3.0, row_shares=(0.15, 0.35, 0.35, 0.15))
-    late: Diet = Diet(fim_share=0.9, middle_weight=5.0, row_shares=(0.45, 0.35, 0.15, 0.05))
-    late_from: float = 0.56
-    synthetic_share: float = 0.18
-    row_tokens: tuple[int, ...] = (128, 256, 512, 1_024)
+    # The samples: rows of one length a step.
+    diet: Diet = Diet(task_share=0.8)
+    row_tokens: tuple[int, ...] = (256, 512)
+    row_shares: tuple[float, ...] = (0.75, 0.25)
 
-    # The training. One step sees step_tokens, as rows that all have one of the lengths.
-    minutes: float = 75.0
-    tokens_max: int = 30_000_000
-    step_tokens: int = 6_144
-    matrix_rate: float = 0.008
-    other_rate: float = 0.003
-    weight_decay: float = 0.1
+    # The training. One step sees step_tokens.
+    device: Device = "cpu"
+    minutes: float = 55.0
+    tokens_max: int = 40_000_000
+    step_tokens: int = 4_096
+    matrix_rate: float = 0.01
+    other_rate: float = 0.004
+    weight_decay: float = 0.05
     warmup_share: float = 0.02
     gradient_norm_max: float = 1.0
-    threads: int = 2
+    threads: int = 1
     checkpoint_s: float = 180.0
+    measure_s: float = 240.0
+
+    # The finished file.
+    quantisation: Quantisation = "Q8_0"
+    suffix_tokens_max: int = 96
 
     # The evaluation.
     fim_tasks: int = 200
     fim_answer_tokens_max: int = 64
-    held_out_windows: int = 160
+    held_out_windows: int = 48
 
-    def diet(self, share: float) -> Diet:
-        """Return what samples are like after a share of the training."""
-        return self.late if share >= self.late_from else self.early
+    @property
+    def file_name(self) -> str:
+        """Return the name of the finished model file."""
+        return f"{self.name}.gguf"
 
     @property
     def digest(self) -> str:
         """A short name for exactly these choices; working files of another recipe are not reused."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:8]
+        return digest_of(self)
 
 
-SMOKE = Recipe(
-    name="cope-smoke",
-    distributions=("pytest",),
-    synthetic_modules=300,
-    minutes=0.5,
-    fim_tasks=20,
-    held_out_windows=4,
+def digest_of(choices: Recipe | Ingredients) -> str:
+    """Return eight characters that change with any choice."""
+    return hashlib.sha256(repr(choices).encode()).hexdigest()[:8]
+
+
+NANO = Recipe(name="cope-nano-v1", title="A very small Python model, the default of cope-lsp")
+
+NANO_LARGE = Recipe(
+    name="cope-nano-large-v1",
+    title="A small Python model that plans for cope-nano, a stand-in for a hosted model",
+    width=256,
+    layers=7,
+    heads=4,
+    feed_forward=704,
+    diet=Diet(task_share=0.92),
+    matrix_rate=0.01,
+    other_rate=0.003,
 )
+
+_ON_GPU = {
+    "device": "cuda",
+    "minutes": 20.0,
+    "tokens_max": 2_000_000_000,
+    "step_tokens": 65_536,
+    "ingredients": Ingredients(family_tasks=400_000),
+}
+NANO_GPU = replace(NANO, width=192, layers=8, feed_forward=512, **_ON_GPU)  # type: ignore[arg-type]
+NANO_LARGE_GPU = replace(NANO_LARGE, width=384, layers=10, heads=6, feed_forward=1_024, **_ON_GPU)  # type: ignore[arg-type]
+
+RECIPES: dict[tuple[str, str], Recipe] = {
+    ("nano", "cpu"): NANO,
+    ("nano-large", "cpu"): NANO_LARGE,
+    ("nano", "cuda"): NANO_GPU,
+    ("nano-large", "cuda"): NANO_LARGE_GPU,
+}
+OUT_DIRS = {"nano": EMBEDDED_DIR, "nano-large": TRAINING_DIR / "nano-large"}
+
+
+def smoke(recipe: Recipe) -> Recipe:
+    """Return the recipe in its smallest form, to see that everything works."""
+    few = replace(
+        recipe.ingredients,
+        distributions=("pytest",),
+        file_bytes_max=20_000,
+        synthetic_modules=300,
+        family_tasks=500,
+        family_held_out=40,
+    )
+    return replace(
+        recipe, name="cope-smoke", ingredients=few, minutes=0.4, fim_tasks=20, held_out_windows=4, measure_s=10.0
+    )

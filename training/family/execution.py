@@ -1,0 +1,86 @@
+"""Execution: what chains of operations compute, and whether a chain is worth a task."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from functools import cache, lru_cache
+
+from training.family.inputs import PROBES, Value, pool
+from training.family.operation import Kind, Step, safe_builtins
+
+Chain = tuple[Step, ...]
+Function = Callable[[Value], Value]
+
+OUTPUT_CHARS_MAX = 400
+NUMBER_MAX = 20_000
+_REMEMBERED_CHAINS = 100_000
+
+
+def compiled(source: str, name: str) -> Function:
+    """Return the function `name` of a module that may use safe built-ins, `date` and `timedelta` only."""
+    namespace = {"__builtins__": safe_builtins(), "date": date, "timedelta": timedelta}
+    exec(compile(source, f"<{name}>", "exec"), namespace)  # noqa: S102  # our own, validated code
+    function = namespace[name]
+    assert callable(function)
+    return function
+
+
+@cache
+def function_of(step: Step) -> Function:
+    """Return one step as a function."""
+    operation = step.operation
+    code = step.fill(operation.code, x="x", y="y__")
+    lines = [f"return {code}"] if operation.is_expression else [*code.splitlines(), "return y__"]
+    return compiled("def step(x):\n" + "".join(f"    {line}\n" for line in lines), "step")
+
+
+def run(chain: Chain, value: Value) -> Value:
+    """Return what a chain makes of a value."""
+    for step in chain:
+        value = function_of(step)(value)
+    return value
+
+
+def is_sound(chain: Chain) -> bool:
+    """Whether a chain makes a fair task, tried on the probes of its input's type.
+
+    A chain is thrown away when some value grows out of hand; when all outputs are the same, because a
+    constant would pass its tests; and when it computes the same without one of its steps, because then the
+    words name something that no test can see, and a model that skips it learns that skipping is right.
+    """
+    kind = chain[0].operation.takes
+    outputs = outputs_of(kind, chain)
+    if outputs is None or all(output == outputs[0] for output in outputs):
+        return False
+    return all(outputs_of(kind, shorter) != outputs for shorter in shortened(chain))
+
+
+def shortened(chain: Chain) -> Iterator[Chain]:
+    """Yield the chain without each of the steps that can be left out because they give what they take."""
+    for index, step in enumerate(chain):
+        if step.operation.takes == step.operation.gives:
+            yield chain[:index] + chain[index + 1 :]
+
+
+@lru_cache(maxsize=_REMEMBERED_CHAINS)
+def outputs_of(kind: Kind, chain: Chain) -> tuple[Value, ...] | None:
+    """Return what a chain makes of each probe of a type, or None when some value grows out of hand."""
+    if not chain:
+        return pool(kind)[:PROBES]
+    inputs = outputs_of(kind, chain[:-1])
+    if inputs is None:
+        return None
+    outputs = tuple(map(function_of(chain[-1]), inputs))
+    return outputs if all(map(fits, outputs)) else None
+
+
+def fits(value: Value) -> bool:
+    """Whether a value is small enough to be written into a test and handed to any operation."""
+    if isinstance(value, int):
+        return -NUMBER_MAX <= value <= NUMBER_MAX
+    if isinstance(value, list) and value and isinstance(value[0], int):
+        return len(value) <= OUTPUT_CHARS_MAX and max(map(abs, value)) <= NUMBER_MAX and _is_short(value)
+    return _is_short(value)
+
+
+def _is_short(value: Value) -> bool:
+    return len(repr(value)) <= OUTPUT_CHARS_MAX

@@ -1,0 +1,106 @@
+"""The pantry: the ingredients that both models are made of, made once and kept."""
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from cope_lsp.cascade.prompts import plain
+from training import benchmarks, corpus, exercises, synthetic, tokenizer
+from training.corpus import Corpus, SourceFile
+from training.exercises import Exercise
+from training.family import generator
+from training.manifest import Manifest, describe
+from training.recipe import BUILD_DIR, Ingredients, digest_of
+from training.samples import Materials
+
+FAMILY_SEED = 1
+TOKENIZER_TASKS = 12_000
+
+
+@dataclass(frozen=True)
+class Pantry:
+    """What one choice of ingredients comes to; what has been made lies in `folder` and is not made again."""
+
+    ingredients: Ingredients
+    benchmarks_dir: Path | None
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the ingredients are kept; other choices lie elsewhere."""
+        checked = "checked" if self.benchmarks_dir else "unchecked"
+        folder = BUILD_DIR / f"ingredients-{digest_of(self.ingredients)}-{checked}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The Python source of others."""
+        path = self.folder / "corpus.json"
+        if not path.exists():
+            say("collecting the corpus")
+            corpus.save(corpus.collect(self.ingredients, benchmarks.load(self.benchmarks_dir)), path)
+        return corpus.load(path)
+
+    @cached_property
+    def files(self) -> tuple[list[SourceFile], list[SourceFile]]:
+        """The files to train on and those held out."""
+        return corpus.split(self.corpus.sources, self.ingredients.held_out_percent)
+
+    @cached_property
+    def synthetic(self) -> list[str]:
+        """The synthetic modules to train on."""
+        return [synthetic.module(f"train:{n}") for n in range(self.ingredients.synthetic_modules)]
+
+    @cached_property
+    def family(self) -> list[Exercise]:
+        """The family's exercises to train on."""
+        path = self.folder / "family.jsonl"
+        if not path.exists():
+            say(f"making {self.ingredients.family_tasks:,} exercises")
+            drawn = generator.tasks("train", self.ingredients.family_tasks, FAMILY_SEED, tests=False)
+            exercises.save(map(exercises.of_task, drawn), path)
+        return exercises.load(path)
+
+    @cached_property
+    def family_held_out(self) -> list[Exercise]:
+        """Exercises whose compositions training never shows."""
+        drawn = generator.tasks("held-out", self.ingredients.family_held_out, FAMILY_SEED, tests=False)
+        return list(map(exercises.of_task, drawn))
+
+    @cached_property
+    def functions(self) -> list[Exercise]:
+        """Documented functions of the corpus as exercises."""
+        return [found for file in self.files[0] for found in exercises.in_module(file.text)]
+
+    @cached_property
+    def materials(self) -> Materials:
+        """Everything that rows are made of."""
+        return Materials(self.files[0], self.synthetic, self.family, self.functions)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of both models."""
+        path = self.tokenizer_file
+        if not path.exists():
+            say("training the tokenizer")
+            tasks = [plain(each.parts, "code") + each.body for each in self.family[:TOKENIZER_TASKS]]
+            texts = [file.text for file in self.files[0]]
+            tokenizer.fit(texts + self.synthetic + tasks, self.ingredients.vocabulary).save(str(path))
+        return tokenizer.load(path)
+
+    @property
+    def tokenizer_file(self) -> Path:
+        """Where the tokenizer is kept."""
+        return self.folder / "tokenizer.json"
+
+    def manifest(self) -> Manifest:
+        """Return the record of all this."""
+        return describe(self.ingredients, self.corpus, self.synthetic, self.family)
+
+
+def say(text: str) -> None:
+    """Tell the person who runs the recipe what is going on."""
+    print(time.strftime("%H:%M:%S"), text, flush=True)
