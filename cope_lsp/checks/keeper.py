@@ -39,6 +39,7 @@ OUTPUT_KEPT_BYTES = 4_096
 OUTPUT_BYTES_MAX = 1_000_000
 REPORT_BYTES_MAX = 4_000_000
 PREPARATION_S = 10.0
+"""To fork and to confine a process, on a machine with much else to do."""
 
 WARM = (
     *("bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq"),

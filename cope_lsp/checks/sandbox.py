@@ -20,8 +20,8 @@ from cope_lsp.checks.base import Judgement
 from cope_lsp.checks.keeper import ANSWER, ENDINGS, READY, REQUEST
 from cope_lsp.errors import SandboxUnavailableError
 
-START_TIMEOUT_S = 10.0
-ANSWER_GRACE_S = 5.0
+START_TIMEOUT_S = 30.0
+ANSWER_GRACE_S = 15.0
 """How long after a program's time is up its cage may stay silent before it counts as broken."""
 
 _TEXT_BYTES_MAX = 1_000_000
@@ -121,21 +121,11 @@ class Sandbox:
         """
         started = time.monotonic()
         if fault := _too_large(program):
-            return _all_failed(program, fault, started)
-        async with self._turns:
-            cage = await self._cage()
-            try:
-                ending, report, output = await cage.run(program)
-            except BaseException:
-                await _undisturbed(cage.close())
-                self._all.discard(cage)
-                raise
-            self._free.append(cage)
-        return Report(
-            _results(program, ending, report),
-            output.decode("utf-8", "replace"),
-            1_000 * (time.monotonic() - started),
-        )
+            results, output = _all(program, "failed", fault), b""
+        else:
+            async with self._turns:
+                results, output = await self._run(program)
+        return Report(results, output.decode("utf-8", "replace"), 1_000 * (time.monotonic() - started))
 
     async def run_all(self, programs: Sequence[Program]) -> list[Report]:
         """Run many programs, as many at once as there are cages; the reports are in their order."""
@@ -148,6 +138,20 @@ class Sandbox:
         self._closed = True
         cages, self._all, self._free = self._all, set(), []
         await asyncio.gather(*(cage.close() for cage in cages))
+
+    async def _run(self, program: Program) -> tuple[tuple[Result, ...], bytes]:
+        """Return the results, and what was printed; a cage that breaks says nothing about its program."""
+        cage = await self._cage()
+        try:
+            ending, report, output = await cage.run(program)
+        except BaseException as error:
+            await _undisturbed(cage.close())
+            self._all.discard(cage)
+            if isinstance(error, _CageBrokenError):
+                return _all(program, "unknown", f"the cage of this draft broke: {error}"), b""
+            raise
+        self._free.append(cage)
+        return _results(program, ending, report), output
 
     async def _cage(self) -> "_Cage":
         if self._closed:
@@ -166,6 +170,10 @@ class Sandbox:
             raise
         self._all.add(cage)
         return cage
+
+
+class _CageBrokenError(Exception):
+    """A cage ended or fell silent while a program ran in it."""
 
 
 class _Cage:
@@ -214,8 +222,8 @@ class _Cage:
                 report = await self.process.stdout.readexactly(report_bytes)
                 return ENDINGS[ending], report, await self.process.stdout.readexactly(output_bytes)
         except (asyncio.IncompleteReadError, ConnectionError, TimeoutError) as error:
-            reason = "its cage broke" if isinstance(error, TimeoutError) else await self.last_words()
-            raise SandboxUnavailableError(_message(reason)) from error
+            silent = isinstance(error, TimeoutError)
+            raise _CageBrokenError("no answer" if silent else await self.last_words()) from error
 
     async def last_words(self) -> str:
         """Return what the keeper printed before it ended."""
@@ -224,7 +232,7 @@ class _Cage:
             async with asyncio.timeout(1.0):
                 text = (await self.process.stderr.read(2_000)).decode("utf-8", "replace").strip()
                 return text.rpartition("\n")[2]
-        return "a cage did not come up"
+        return "it did not say why"
 
     async def close(self) -> None:
         """Hang up, upon which the first process of the cage ends and the kernel kills all others.
@@ -271,9 +279,8 @@ def _too_large(program: Program) -> str:
     return f"a program of {size} characters is too large to be run" if size > _TEXT_BYTES_MAX else ""
 
 
-def _all_failed(program: Program, evidence: str, started: float) -> Report:
-    results = tuple(Result(test, "failed", evidence) for test in program.tests)
-    return Report(results, "", 1_000 * (time.monotonic() - started))
+def _all(program: Program, judgement: Judgement, evidence: str) -> tuple[Result, ...]:
+    return tuple(Result(test, judgement, evidence) for test in program.tests)
 
 
 def _message(reason: str) -> str:
