@@ -2,8 +2,9 @@
 
 `enter` is called once by a fresh process, whose child is then the first process of a cage of its own: no
 network, no processes but its own, and a root of read-only system folders without /home, /etc, /proc, /var or
-/run. `confine` is called by each child that is about to run somebody's code: it gives the child a writable
-folder of its own and takes away every privilege. Only what libc offers is used, nothing has to be installed.
+/run. `confine` is called by each child that is about to run somebody's code: it takes away every privilege,
+and gives the child a writable folder of its own if it needs one. Only what libc offers is used; nothing has to
+be installed.
 
 What is not covered: the kernel's own faults (no system calls are filtered), what everybody may read in the
 system folders, and the memory of all processes together (each is limited, and so is their number).
@@ -87,18 +88,20 @@ def enter() -> None:
     _leave_keyring()
     _forbid_more_namespaces()
     _furnish()
+    _bound_privileges()
     _prctl(_PR_SET_DUMPABLE, 0)  # no other process may look into this one or stop it with a debugger
 
 
-def confine(bounds: Bounds) -> None:
-    """Take every privilege from this process, and give it an empty folder, in which it then stands.
+def confine(bounds: Bounds, *, may_write: bool) -> None:
+    """Take every privilege from this process, and leave it in an empty folder of its own, if it may write.
 
     Raises:
         OSError: it could not be done; nothing foreign may run then.
     """
-    _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWIPC))
-    options = f"size={bounds.folder_bytes},nr_inodes=4096,mode=1777"
-    _mount("tmpfs", FOLDER, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+    if may_write:
+        _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWIPC))
+        options = f"size={bounds.folder_bytes},nr_inodes=4096,mode=1777"
+        _mount("tmpfs", FOLDER, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
     os.chdir(FOLDER)
     _drop_privileges()
     for kind, most in (
@@ -180,18 +183,21 @@ def _show(path: Path, old: Path) -> None:
     _set_attributes(str(path), _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, _AT_RECURSIVE)
 
 
+def _bound_privileges() -> None:
+    """Let no program that is started from here gain a privilege that its starter lacks."""
+    capability = 0
+    while _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) == 0:
+        capability += 1
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
 def _drop_privileges() -> None:
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
-    capability = 0
-    while _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) == 0:
-        capability += 1
-    if os.geteuid() == 0:
         os.setresuid(NOBODY, NOBODY, NOBODY)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
     _check(_libc.capset(header, (ctypes.c_uint32 * 6)()))
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     _prctl(_PR_SET_DUMPABLE, 0)
 
 

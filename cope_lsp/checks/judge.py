@@ -10,6 +10,7 @@ from typing import Any
 
 from cope_lsp.checks import channel
 from cope_lsp.checks.plain import NotPlainError
+from cope_lsp.checks.subject import GO
 
 TOLD, ASKED, REPORT = 3, 4, 5
 """Descriptors: answers of the draft's process come in, questions to it go out; where the report goes."""
@@ -57,6 +58,7 @@ def serve(request: str) -> None:
     """
     asked = json.loads(request)
     names = _Names(asked["name"])
+    channel.send(ASKED, GO)
     fault = _load() or _fault_of(asked["setup"], names)
     for test in asked["tests"]:
         judgement, evidence = fault or _fault_of(test, names) or ("passed", "")

@@ -52,6 +52,8 @@ _CONTROL, _ANSWERS = 0, 1
 
 def main() -> None:
     """Serve a cage until the other side hangs up; when it cannot be entered, say why on standard error."""
+    # The first process of a cage gets no signal that it has no handler for, and Python has one for this.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     for name in WARM:
         __import__(name)
     try:
@@ -74,7 +76,7 @@ def _run(draft_bytes: int, tests_bytes: int, timeout_ms: int) -> tuple[str, byte
     try:
         nothing = os.open("/dev/null", os.O_RDWR)
         ends.append(nothing)
-        _start(bounds, draft_bytes, subject.serve, (nothing, printing, printing, ask, tell))
+        _start(bounds, draft_bytes, subject.serve, (nothing, printing, printing, ask, tell), may_write=True)
         # Made only now, so that the draft's process cannot have it.
         report, reporting = os.pipe()
         ends += [report, reporting]
@@ -89,12 +91,14 @@ def _run(draft_bytes: int, tests_bytes: int, timeout_ms: int) -> tuple[str, byte
             os.close(end)
 
 
-def _start(bounds: Bounds, size: int, serve: Callable[[str], None], ends: Sequence[int]) -> None:
+def _start(
+    bounds: Bounds, size: int, serve: Callable[[str], None], ends: Sequence[int], *, may_write: bool = False
+) -> None:
     """Fork a confined process that serves a text of the request; it holds only `ends`, as 0, 1, 2 ..."""
     prepared, preparing = os.pipe()
     if os.fork() == 0:
         with contextlib.suppress(BaseException):
-            confine(bounds)
+            confine(bounds, may_write=may_write)
             text = _read(_CONTROL, size).decode()
             preparing = fcntl.fcntl(preparing, fcntl.F_DUPFD, 2 * len(ends) + 20)
             _hold(ends)

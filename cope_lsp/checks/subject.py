@@ -15,9 +15,14 @@ from cope_lsp.checks.plain import NotPlainError
 ASK, TELL = 3, 4
 """Descriptors: questions come in, answers go out."""
 
+GO = "go"
+"""The judge's first word: a draft that could run before might keep it from coming up."""
+
 
 def serve(source: str) -> None:
-    """Load a draft and answer the judge's questions until there are no more."""
+    """Load a draft when the judge is ready, and answer its questions until there are no more."""
+    if channel.receive(ASK) != GO:
+        return
     module = ModuleType("draft")
     sys.modules["draft"] = module
     random.seed(0)  # a draft that draws lots gives the same every time

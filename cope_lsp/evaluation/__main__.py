@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("report", help="make tables of answers")
     show.add_argument("answers", type=Path, nargs="+", metavar="FILE")
     show.add_argument("--format", choices=("terminal", "markdown", "json"), default="terminal")
+    show.add_argument("--by-wording", action="store_true", help="apart for each way in which tasks are said")
     show.add_argument("--title", default="pass rates, with 95 % intervals")
     show.set_defaults(run=_report)
     return parser
@@ -98,7 +99,7 @@ async def _go(plan: Plan, journal: Journal) -> None:
 
 def _report(asked: argparse.Namespace) -> int:
     attempts = read_all(asked.answers)
-    found = report.rows(attempts)
+    found = report.rows_by_wording(attempts) if asked.by_wording else report.rows(attempts)
     if asked.format == "json":
         print(json.dumps(report.as_json(found)))
     elif asked.format == "markdown":

@@ -1,7 +1,8 @@
 """Reports: the answers of journals as one small table, in the terminal, in Markdown, in JSON."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from statistics import fmean
 from typing import Any
 
 from rich.table import Table
@@ -25,6 +26,8 @@ class Row:
     planner: str
     method: str
     samples: int
+    wording: str
+    """The tasks that are said in this way only; "" for all."""
     pass_1: Rate
     """Of greedy drafts; of several samples, the mean chance of one."""
     pass_n: Rate | None
@@ -34,6 +37,8 @@ class Row:
     against_baseline: Difference | None
     """Greedy, on the same tasks, against the same executor without a plan."""
     tokens_per_task: float
+    """That the executor wrote, in all samples together."""
+    planner_tokens_per_task: float
 
 
 def rows(attempts: Iterable[Attempt]) -> list[Row]:
@@ -45,11 +50,21 @@ def rows(attempts: Iterable[Attempt]) -> list[Row]:
     return sorted(made, key=lambda row: (row.executor, row.samples))
 
 
+def rows_by_wording(attempts: Sequence[Attempt]) -> list[Row]:
+    """Return the rows for each way in which tasks are said, one after the other."""
+    wordings = sorted({attempt.wording for attempt in attempts})
+    return [
+        replace(row, wording=wording)
+        for wording in wordings
+        for row in rows(attempt for attempt in attempts if attempt.wording == wording)
+    ]
+
+
 def as_table(found: Sequence[Row], title: str) -> Table:
     """Return the rows for a terminal."""
     table = Table(title=title)
     for head in _HEADS:
-        table.add_column(head, justify="left" if head in _HEADS[:3] else "right")
+        table.add_column(head, justify="left" if head in _HEADS[:4] else "right")
     for row in found:
         table.add_row(*_cells(row))
     return table
@@ -57,7 +72,7 @@ def as_table(found: Sequence[Row], title: str) -> Table:
 
 def as_markdown(found: Sequence[Row], title: str, note: str = "") -> str:
     """Return the rows as a Markdown table."""
-    marks = ["---" if head in _HEADS[:3] else "---:" for head in _HEADS]
+    marks = ["---" if head in _HEADS[:4] else "---:" for head in _HEADS]
     lines = [_HEADS, tuple(marks), *(_cells(row) for row in found)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     return f"### {title}\n\n{table}\n" + (f"\n{note}\n" if note else "")
@@ -74,7 +89,7 @@ def note_for(attempts: Iterable[Attempt]) -> str:
 
 
 _HEADS = (
-    *("executor", "method", "planner", "tasks", "drafts"),
+    *("executor", "method", "planner", "wording", "tasks", "drafts"),
     *("pass@1 %", "pass@n %", "checked %", "against no plan", "tokens/task"),
 )
 
@@ -84,6 +99,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.executor,
         row.method,
         row.planner or "-",
+        row.wording or "all",
         str(row.pass_1.count),
         "greedy" if row.samples == 1 else str(row.samples),
         _percent(row.pass_1),
@@ -114,11 +130,13 @@ def _row(setting: Setting, attempts: Sequence[Attempt], settings: dict[Setting, 
         planner=attempts[0].planner_name,
         method=setting.method,
         samples=samples,
+        wording="",
         pass_1=wilson(sum(right), len(right)) if samples == 1 else mean(at_1),
         pass_n=None if samples == 1 else wilson(sum(count > 0 for count in right), len(right)),
         checked=_checked(attempts) if samples > 1 else None,
         against_baseline=_against_baseline(setting, attempts, settings),
-        tokens_per_task=sum(attempt.drafted.executor_tokens for attempt in attempts) / len(attempts),
+        tokens_per_task=fmean(attempt.drafted.executor_tokens for attempt in attempts),
+        planner_tokens_per_task=fmean(attempt.drafted.planner_tokens for attempt in attempts),
     )
 
 

@@ -54,6 +54,10 @@ NEVER_PASSES = {
     "os._exit(0) in the function": "import os\ndef f(x): os._exit(0)",
     "a signal": "import os\ndef f(x): os.kill(os.getpid(), 9)",
     "a signal to every process": "import os\ndef f(x): os.kill(-1, 9)",
+    "a signal to every process, again and again": (
+        "import os\nfor n in range(10**5):\n    for number in (2, 15, 9):\n        try: os.kill(-1, number)\n"
+        "        except OSError: pass\ndef f(x): return 0"
+    ),
     "all its processes stopped": "import os\ndef f(x): os.kill(-1, 19)",
     "a crash": "import ctypes\ndef f(x): ctypes.string_at(0)",
     "endless recursion": "def f(x): return f(x)",
@@ -95,8 +99,8 @@ NEVER_PASSES = {
 async def test_what_is_not_right_never_passes(sandbox: Sandbox, source: str) -> None:
     report = await sandbox.run(program(source, timeout_s=1.0))
     assert not report.passed
-    assert report.evidence
-    assert report.milliseconds < 4_000
+    assert report.judgement == ("unknown" if "cannot be compared" in report.evidence else "failed")
+    assert report.milliseconds < 15_000
     assert (await sandbox.run(program(RIGHT))).passed, "the next program is not disturbed"
 
 
@@ -200,7 +204,10 @@ OUTSIDE = {
     ),
     "a mount": "import ctypes\ndef f(x): return 2 if ctypes.CDLL(None).mount(b'a', b'/tmp', b'tmpfs', 0, 0) == 0 else 0",
     "another user": "import os\ndef f(x): return os.setuid(0) or 2",
-    "a debugger": "import ctypes, os\ndef f(x): return 2 if ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0) == 0 else 0",
+    "another process with a debugger": (
+        "import ctypes, os\ndef f(x):\n    others = [pid for pid in range(1, 200) if pid != os.getpid()]\n"
+        "    return 2 if any(ctypes.CDLL(None).ptrace(16, pid, 0, 0) == 0 for pid in others) else 0"
+    ),
     "the first process": "import os\ndef f(x):\n    os.kill(1, 9)\n    return 2 if os.path.exists('/etc/passwd') else 0",
     "the environment": "import os\ndef f(x): return 2 if 'CANARY' in os.environ or 'SHELL' in os.environ else 0",
     "standard input": "def f(x): return input() and 2",

@@ -168,7 +168,17 @@ def test_a_table_has_rates_chances_and_differences() -> None:
     assert sampled.checked is not None
     assert sampled.checked.value == 0.5
     text = report.as_markdown([bare, planned, sampled], "A table")
-    assert "| nano | own-goal | - | 10 | greedy | 80.0 [49.0, 94.3] | - | - | +60.0 [" in text
+    assert "| nano | own-goal | - | all | 10 | greedy | 80.0 [49.0, 94.3] | - | - | +60.0 [" in text
+
+
+def test_tasks_can_be_told_apart_by_their_wording() -> None:
+    attempts = [
+        replace(attempt(name, [n < 5]), wording="explicit" if n < 6 else "indirect")
+        for n, name in enumerate("abcdefghij")
+    ]
+    explicit, indirect = report.rows_by_wording(attempts)
+    assert (explicit.wording, explicit.pass_1.count, explicit.pass_1.value) == ("explicit", 6, 5 / 6)
+    assert (indirect.wording, indirect.pass_1.count, indirect.pass_1.value) == ("indirect", 4, 0)
 
 
 def test_without_visible_tests_passed_nothing_is_chosen() -> None:
