@@ -3,7 +3,7 @@
 `enter` is called once by a fresh process, whose child is then the first process of a cage of its own: no
 network, no processes but its own, and a root of read-only system folders without /home, /etc, /proc, /var or
 /run. `confine` is called by each child that is about to run somebody's code: it takes away every privilege,
-and gives the child a writable folder of its own if it needs one. Only what libc offers is used; nothing has to
+and gives the child a writable folder of its own if it needs one. Only libc is used; nothing has to
 be installed.
 
 What is not covered: the kernel's own faults (no system calls are filtered), what everybody may read in the
