@@ -104,6 +104,8 @@ class ModelInfo:
     """Whether this build of llama.cpp can offload to a GPU."""
     suffix_tokens_max: int | None = None
     """How many tokens after the cursor help the model; None: as many as there is room for."""
+    suffix_first: bool = False
+    """Whether a fill-in-the-middle prompt shows the text after the cursor before the text in front of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from training import card, curves, synthetic
-from training.evaluate import Filler, HeldOut, evaluate, loss_of
+from training.evaluate import Filler, HeldOut, Unseen, evaluate, loss_of
 from training.export import export
 from training.pantry import Pantry, say
 from training.recipe import BUILD_DIR, EMBEDDED_DIR, OUT_DIRS, RECIPES, TRAINING_DIR, Recipe, smoke
@@ -26,10 +26,10 @@ def main() -> int:
     """Run the recipe as the arguments say, and return the exit status."""
     arguments = _arguments()
     recipe = _recipe(arguments)
-    build = BUILD_DIR / f"{recipe.name}-{recipe.digest}"
+    pantry = Pantry(recipe.ingredients, arguments.benchmarks)
+    build = BUILD_DIR / f"{recipe.name}-{recipe.digest}-{pantry.key}"
     build.mkdir(parents=True, exist_ok=True)
     out = arguments.out or (build / "out" if arguments.smoke else OUT_DIRS[arguments.model])
-    pantry = Pantry(recipe.ingredients, arguments.benchmarks)
     try:
         Workshop(recipe, pantry, build, arguments.results).make(out)
     except KeyboardInterrupt:
@@ -61,7 +61,8 @@ class Workshop:
     def _train(self) -> Trainer:
         sampler = Sampler(self.pantry.materials, self.pantry.tokenizer, self.recipe)
         trainer = Trainer(self.recipe, sampler, self.build)
-        say(f"training {self.recipe.name}, {trainer.parameters:,} parameters, from step {trainer.progress.step}")
+        step = trainer.progress.step
+        say(f"training {self.recipe.name}, {trainer.parameters:,} parameters, from step {step}")
         trainer.run(self._report, self._measure(trainer, sampler))
         return trainer
 
@@ -87,12 +88,12 @@ class Workshop:
         path = self.build / "evaluation.json"
         if not path.exists():
             say("evaluating")
-            unseen = [synthetic.module(f"held out:{n}") for n in range(self.recipe.fim_tasks)]
-            held_out = [file.text for file in self.pantry.files[1]]
-            loss = loss_of(trainer.network, self.pantry.tokenizer, self.recipe, held_out)
+            modules = [synthetic.module(f"held out:{n}") for n in range(self.recipe.fim_tasks)]
+            files = [file.text for file in self.pantry.files[1]]
+            loss = loss_of(trainer.network, self.pantry.tokenizer, self.recipe, files)
             filler = Filler(model, self.pantry.tokenizer, self.recipe)
-            tasks = self.pantry.family_held_out
-            measured = evaluate(loss, filler, self.recipe, held_out, unseen, tasks)
+            unseen = Unseen(files, modules, self.pantry.family_held_out)
+            measured = evaluate(loss, filler, self.recipe, unseen)
             _write_json(path, asdict(measured))
         read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return read
@@ -140,7 +141,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="time to train")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, help="threads of the processor to train with")
-    parser.add_argument("--benchmarks", type=Path, help="folder of benchmarks that the corpus must not contain")
+    parser.add_argument(
+        "--benchmarks", type=Path, help="folder of benchmarks that the corpus must not contain"
+    )
     parser.add_argument("--results", type=Path, help="JSON file with measured pass rates, for the card")
     parser.add_argument("--out", type=Path, help="folder of the finished model")
     parser.add_argument("--smoke", action="store_true", help="everything, tiny, in a minute")

@@ -24,7 +24,13 @@ def draw(logs: Sequence[Path], path: Path) -> None:
         for name, label, style in SERIES:
             points = [(line["tokens"] / 1e6, line[name]) for line in lines if name in line]
             model = log.name.split(".")[0]
-            axes.plot(*zip(*points, strict=True), style, color=f"C{number}", label=f"{model}: {label}", linewidth=1.2)
+            axes.plot(
+                *zip(*points, strict=True),
+                style,
+                color=f"C{number}",
+                label=f"{model}: {label}",
+                linewidth=1.2,
+            )
     axes.set(xlabel="million tokens of training", ylabel="nats per token", ylim=(0, 5))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)

@@ -152,23 +152,25 @@ class Filler:
         return str(answer["choices"][0]["text"])
 
 
-def evaluate(
-    loss: Loss,
-    filler: Filler,
-    recipe: Recipe,
-    held_out: Sequence[str],
-    synthetic: Sequence[str],
-    family: Sequence[Exercise],
-) -> Evaluation:
+@dataclass(frozen=True)
+class Unseen:
+    """What the model was not trained on."""
+
+    files: Sequence[str]
+    synthetic: Sequence[str]
+    family: Sequence[Exercise]
+
+
+def evaluate(loss: Loss, filler: Filler, recipe: Recipe, unseen: Unseen) -> Evaluation:
     """Measure the exported model; the loss was measured before it was quantised."""
     shown = recipe.suffix_tokens_max
     return Evaluation(
         loss=loss,
-        held_out=exact_of(filler, recipe, held_out, 0),
-        held_out_with_suffix=exact_of(filler, recipe, held_out, shown),
-        synthetic=exact_of(filler, recipe, synthetic, shown),
+        held_out=exact_of(filler, recipe, unseen.files, 0),
+        held_out_with_suffix=exact_of(filler, recipe, unseen.files, shown),
+        synthetic=exact_of(filler, recipe, unseen.synthetic, shown),
         probes=tuple((prefix, suffix, filler.fill(prefix, suffix, (), shown)) for prefix, suffix in PROBES),
-        task_probes=tuple(_task_probe(filler, exercise) for exercise in family[:TASK_PROBES]),
+        task_probes=tuple(_task_probe(filler, exercise) for exercise in unseen.family[:TASK_PROBES]),
     )
 
 
@@ -195,9 +197,7 @@ def loss_of(network: Network, tokenizer: Tokenizer, recipe: Recipe, texts: Seque
     return Loss(nats / tokens, nats / size, tokens)
 
 
-def exact_of(
-    filler: Filler, recipe: Recipe, texts: Sequence[str], suffix_tokens_max: int
-) -> Exact:
+def exact_of(filler: Filler, recipe: Recipe, texts: Sequence[str], suffix_tokens_max: int) -> Exact:
     """Measure how often the rest of a line is filled in exactly."""
     right = 0
     for number in range(recipe.fim_tasks):

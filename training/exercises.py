@@ -71,9 +71,9 @@ def of_task(task: FamilyTask) -> Exercise:
 
 
 def in_module(text: str) -> Iterator[Exercise]:
-    """Yield the documented functions of a module that are short enough; the docstring's first sentence is the goal.
+    """Yield the documented functions of a module that are short enough.
 
-    They have no guideline: nobody wrote one.
+    The docstring's first sentence is the goal. They have no guideline: nobody wrote one.
     """
     lines = text.splitlines()
     for node in ast.walk(ast.parse(text)):
@@ -108,7 +108,12 @@ def _foreign_goal(parts: Parts, other: Parts) -> str:
 def _of_function(node: ast.FunctionDef, lines: Sequence[str]) -> Exercise | None:
     docstring = ast.get_docstring(node)
     first, second = node.body[:2]
-    if not docstring or len(docstring) > DOCSTRING_CHARS_MAX or first.end_lineno is None or node.end_lineno is None:
+    if (
+        not docstring
+        or len(docstring) > DOCSTRING_CHARS_MAX
+        or first.end_lineno is None
+        or node.end_lineno is None
+    ):
         return None
     signature = dedent("\n".join(lines[node.lineno - 1 : first.lineno - 1]))
     body = dedent("\n".join(lines[first.end_lineno : node.end_lineno])).strip("\n")

@@ -45,7 +45,9 @@ def describe(
     files = [file for source in corpus.sources for file in source.files]
     _, held_out = split(corpus.sources, ingredients.held_out_percent)
     made = [SourceFile("synthetic", str(n), text) for n, text in enumerate(synthetic)]
-    tasks = [SourceFile("family", str(n), plain(each.parts, "code") + each.body) for n, each in enumerate(family)]
+    tasks = [
+        SourceFile("family", str(n), plain(each.parts, "code") + each.body) for n, each in enumerate(family)
+    ]
     version = digest_of(ingredients)
     return Manifest(
         name="cope-nano-corpus",

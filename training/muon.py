@@ -1,7 +1,7 @@
 """Muon: momentum whose every direction is given the same length, for the matrices of the network.
 
-Keller Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). PyTorch has the same in
-`torch.optim.Muon`, always in bfloat16, which a processor without instructions for it computes forty times slower.
+Keller Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024). PyTorch has the
+same in `torch.optim.Muon`, always in bfloat16: forty times slower on a processor without instructions for it.
 """
 
 # mypy: disallow-subclassing-any=False, disallow-untyped-decorators=False

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -12,12 +13,12 @@ from training import benchmarks, corpus, exercises, synthetic, tokenizer
 from training.corpus import Corpus, SourceFile
 from training.exercises import Exercise
 from training.family import generator
+from training.family.operation import OPERATIONS_DIR
 from training.manifest import Manifest, describe
 from training.recipe import BUILD_DIR, Ingredients, digest_of
 from training.samples import Materials
 
 FAMILY_SEED = 1
-TOKENIZER_TASKS = 12_000
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,15 @@ class Pantry:
     benchmarks_dir: Path | None
 
     @cached_property
+    def key(self) -> str:
+        """A short name for the choices, the family's operations, and whether benchmarks were looked for."""
+        checked = "checked" if self.benchmarks_dir else "unchecked"
+        return f"{digest_of(self.ingredients)}-{_operations_digest()}-{checked}"
+
+    @cached_property
     def folder(self) -> Path:
         """Where the ingredients are kept; other choices lie elsewhere."""
-        checked = "checked" if self.benchmarks_dir else "unchecked"
-        folder = BUILD_DIR / f"ingredients-{digest_of(self.ingredients)}-{checked}"
+        folder = BUILD_DIR / f"ingredients-{self.key}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -86,7 +92,7 @@ class Pantry:
         path = self.tokenizer_file
         if not path.exists():
             say("training the tokenizer")
-            tasks = [plain(each.parts, "code") + each.body for each in self.family[:TOKENIZER_TASKS]]
+            tasks = [plain(each.parts, "code") + each.body for each in self.family]
             texts = [file.text for file in self.files[0]]
             tokenizer.fit(texts + self.synthetic + tasks, self.ingredients.vocabulary).save(str(path))
         return tokenizer.load(path)
@@ -99,6 +105,14 @@ class Pantry:
     def manifest(self) -> Manifest:
         """Return the record of all this."""
         return describe(self.ingredients, self.corpus, self.synthetic, self.family)
+
+
+def _operations_digest() -> str:
+    """Return eight characters that change with the files of the family's operations."""
+    digest = sha256()
+    for path in sorted(OPERATIONS_DIR.glob("*.toml")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def say(text: str) -> None:

@@ -51,7 +51,7 @@ class Diet:
 
     task_share: float
     """Tasks in the plain format. They are shorter than a row, so their share of the tokens is smaller."""
-    function_share: float = 0.12
+    function_share: float = 0.06
     """Of the tasks: real functions with docstrings; the rest is the family."""
     synthetic_share: float = 0.2
     """Of the Python source: small modules from templates."""
@@ -75,16 +75,16 @@ class Recipe:
     ingredients: Ingredients = Ingredients()
 
     # The network.
-    width: int = 128
-    layers: int = 5
-    heads: int = 4
-    feed_forward: int = 384
-    context_tokens: int = 1_024
+    width: int = 96
+    layers: int = 4
+    heads: int = 3
+    feed_forward: int = 256
+    context_tokens: int = 512
     rope_base: float = 10_000.0
     norm_epsilon: float = 1e-5
 
     # The samples: rows of one length a step.
-    diet: Diet = Diet(task_share=0.8)
+    diet: Diet = Diet(task_share=0.72)
     row_tokens: tuple[int, ...] = (256, 512)
     row_shares: tuple[float, ...] = (0.75, 0.25)
 
@@ -93,8 +93,8 @@ class Recipe:
     minutes: float = 55.0
     tokens_max: int = 40_000_000
     step_tokens: int = 4_096
-    matrix_rate: float = 0.01
-    other_rate: float = 0.004
+    matrix_rate: float = 0.015
+    other_rate: float = 0.005
     weight_decay: float = 0.05
     warmup_share: float = 0.02
     gradient_norm_max: float = 1.0
@@ -118,8 +118,11 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """A short name for exactly these choices; working files of another recipe are not reused."""
-        return digest_of(self)
+        """A short name for exactly these choices; working files of another recipe are not reused.
+
+        Minutes and threads do not count: a training may go on for longer, or with more of them.
+        """
+        return digest_of(replace(self, minutes=0.0, threads=1))
 
 
 def digest_of(choices: Recipe | Ingredients) -> str:
@@ -132,13 +135,14 @@ NANO = Recipe(name="cope-nano-v1", title="A very small Python model, the default
 NANO_LARGE = Recipe(
     name="cope-nano-large-v1",
     title="A small Python model that plans for cope-nano, a stand-in for a hosted model",
-    width=256,
+    width=192,
     layers=7,
-    heads=4,
-    feed_forward=704,
-    diet=Diet(task_share=0.92),
-    matrix_rate=0.01,
-    other_rate=0.003,
+    heads=3,
+    feed_forward=512,
+    diet=Diet(task_share=0.97),
+    step_tokens=2_048,
+    matrix_rate=0.012,
+    other_rate=0.004,
 )
 
 _ON_GPU = {
@@ -148,7 +152,7 @@ _ON_GPU = {
     "step_tokens": 65_536,
     "ingredients": Ingredients(family_tasks=400_000),
 }
-NANO_GPU = replace(NANO, width=192, layers=8, feed_forward=512, **_ON_GPU)  # type: ignore[arg-type]
+NANO_GPU = replace(NANO, width=192, layers=7, feed_forward=512, **_ON_GPU)  # type: ignore[arg-type]
 NANO_LARGE_GPU = replace(NANO_LARGE, width=384, layers=10, heads=6, feed_forward=1_024, **_ON_GPU)  # type: ignore[arg-type]
 
 RECIPES: dict[tuple[str, str], Recipe] = {
@@ -171,5 +175,11 @@ def smoke(recipe: Recipe) -> Recipe:
         family_held_out=40,
     )
     return replace(
-        recipe, name="cope-smoke", ingredients=few, minutes=0.4, fim_tasks=20, held_out_windows=4, measure_s=10.0
+        recipe,
+        name="cope-smoke",
+        ingredients=few,
+        minutes=0.4,
+        fim_tasks=20,
+        held_out_windows=4,
+        measure_s=10.0,
     )

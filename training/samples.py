@@ -18,6 +18,7 @@ CHARS_PER_TOKEN = 4.0  # more than there are: what is too much is cut away
 DOCUMENT_TOKENS_MIN = 24
 SMALLER_SHARE = 0.3
 FIM_MARKERS = 4
+FITTING_TRIES = 4  # exercises that are looked at before source fills the rest of a row
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,11 @@ class Sampler:
 
     def _draw(self, rng: random.Random, room: int) -> Row:
         if rng.random() < self._diet.task_share:
-            real = rng.random() < self._diet.function_share and self._materials.functions
-            document = self.exercise(rng, rng.choice(real or self._materials.family))
-            if len(document.tokens) <= room:
-                return document
+            for _ in range(FITTING_TRIES):
+                real = rng.random() < self._diet.function_share and self._materials.functions
+                document = self.exercise(rng, rng.choice(real or self._materials.family))
+                if len(document.tokens) <= room:
+                    return document
         return self._source(rng, room)
 
     def _source(self, rng: random.Random, room: int) -> Row:
@@ -120,7 +122,9 @@ class Sampler:
         other = number + 1 if number + 1 < len(files) else number - 1
         if files[other].source != files[number].source:
             other = number
-        windows = [draw_window(rng, files[each].text, int(room * CHARS_PER_TOKEN / 2))[0] for each in (other, number)]
+        windows = [
+            draw_window(rng, files[each].text, int(room * CHARS_PER_TOKEN / 2))[0] for each in (other, number)
+        ]
         first, second = (each.ids for each in self._tokenizer.encode_batch(windows))
         ids = [*first[: room // 2], self._ids[FILE_SEPARATOR], *second][:room]
         return Row(ids, [1.0] * len(ids))

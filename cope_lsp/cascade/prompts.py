@@ -1,8 +1,8 @@
 """Prompts: how a model is asked for a plan or a draft, and how its answer is read.
 
 One module for the product, the training and the evaluation, so that all three write the same text. `plain` is
-the format of models without a chat template: a task is an unfinished function, and plans are comments at the top
-of its body. A format for chat models is a second function from the same `Parts`.
+the format of models without a chat template: a task is an unfinished function, and plans are comments at the
+top of its body. A format for chat models is a second function from the same `Parts`.
 """
 
 from collections.abc import Iterator

@@ -21,7 +21,7 @@ def build(request: CompletionRequest, model: ModelInfo, output_tokens_max: int) 
         suffix_tokens_max=suffix_tokens,
     )
     prefix = Text(_plain(window.prefix), prefix_tokens, "tail")
-    return _fill_in(prefix, window, suffix_tokens) if model.fim else (prefix,)
+    return _fill_in(prefix, window, suffix_tokens, model) if model.fim else (prefix,)
 
 
 def _suffix_tokens(tokens: int, model: ModelInfo) -> int:
@@ -29,10 +29,12 @@ def _suffix_tokens(tokens: int, model: ModelInfo) -> int:
     return share if model.suffix_tokens_max is None else min(share, model.suffix_tokens_max)
 
 
-def _fill_in(prefix: Text, window: Window, suffix_tokens: int) -> Prompt:
-    """Prefix, suffix, middle: the order in which models with these tokens were trained."""
+def _fill_in(prefix: Text, window: Window, suffix_tokens: int, model: ModelInfo) -> Prompt:
+    """Prefix, suffix, middle: the usual order; or suffix first, for a model that was trained so."""
     suffix = Text(_plain(window.suffix), suffix_tokens, "head")
-    return (FimMark("prefix"), prefix, FimMark("suffix"), suffix, FimMark("middle"))
+    before, after = (FimMark("prefix"), prefix), (FimMark("suffix"), suffix)
+    order = (*after, *before) if model.suffix_first else (*before, *after)
+    return (*order, FimMark("middle"))
 
 
 def _plain(text: str) -> str:

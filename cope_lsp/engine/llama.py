@@ -145,6 +145,7 @@ class LlamaModel:
             fim=len(self._fim) == len(_FIM_READERS),
             languages=tuple(languages.split(",")) if languages else None,
             suffix_tokens_max=int(suffix_tokens_max) if suffix_tokens_max.isdecimal() else None,
+            suffix_first=self._metadata("cope.fim_order") == "suffix-first",
             gpu=bool(api.llama_supports_gpu_offload()),
         )
 

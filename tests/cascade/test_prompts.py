@@ -82,7 +82,7 @@ def test_a_function_without_docstring_has_no_empty_one() -> None:
 def test_a_method_is_indented_one_deeper_than_its_signature() -> None:
     expected = (
         "class Log:\n    def last(self):\n        "
-        + '"""Return the last entry."""\n        # Goal: the last entry\n'
+        '"""Return the last entry."""\n        # Goal: the last entry\n'
     )
     assert plain(METHOD, "code") == expected
 

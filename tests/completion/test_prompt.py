@@ -36,6 +36,17 @@ def test_a_model_that_can_fill_in_sees_both_sides() -> None:
     )
 
 
+def test_a_model_that_was_trained_so_sees_the_suffix_first() -> None:
+    prompt = prompt_at("a = ‸\nb = 2\n", replace(MODEL, suffix_first=True))
+    assert prompt == (
+        FimMark("suffix"),
+        Text("\nb = 2\n", 256, "head"),
+        FimMark("prefix"),
+        Text("a = ", 768, "tail"),
+        FimMark("middle"),
+    )
+
+
 def test_a_model_that_cannot_fill_in_sees_what_stands_before() -> None:
     assert prompt_at("a = ‸\nb = 2\n", LEFT_TO_RIGHT) == (Text("a = ", PROMPT_TOKENS_MAX, "tail"),)
 

@@ -54,6 +54,7 @@ infos = st.builds(
     languages=st.none() | st.lists(words, max_size=3).map(tuple),
     suffix_tokens_max=st.none() | numbers,
     gpu=st.booleans(),
+    suffix_first=st.booleans(),
 )
 finishes = st.sampled_from(["eog", "stop", "lines", "length", "deadline", "cancelled"])
 logprobs = st.none() | st.lists(st.floats(-1e6, 0), max_size=3).map(tuple)

@@ -2,8 +2,13 @@ from pathlib import Path
 
 import pytest
 
+from cope_lsp.cascade.prompts import Parts
+from training.benchmarks import Benchmarks
+from training.benchmarks import load as load_benchmarks
 from training.corpus import (
+    Corpus,
     SeenLines,
+    Sieve,
     Source,
     SourceFile,
     is_held_out,
@@ -15,8 +20,9 @@ from training.corpus import (
     split,
 )
 from training.corpus import collect as collect_corpus
+from training.exercises import Exercise
 from training.manifest import describe
-from training.recipe import END_OF_TEXT, Recipe
+from training.recipe import END_OF_TEXT, Ingredients
 
 PLAIN = "".join(f"def function_{name}(value):\n    return value\n\n\n" for name in "abcdefghij")
 
@@ -62,7 +68,7 @@ def test_tests_copies_and_other_files_are_left_out(path: str) -> None:
 
 
 def test_hand_written_python_is_taken() -> None:
-    assert is_wanted_text(PLAIN, Recipe())
+    assert is_wanted_text(PLAIN, Ingredients())
 
 
 @pytest.mark.parametrize(
@@ -78,7 +84,7 @@ def test_hand_written_python_is_taken() -> None:
     ],
 )
 def test_texts_that_teach_nothing_good_are_left_out(text: str) -> None:
-    assert not is_wanted_text(text, Recipe())
+    assert not is_wanted_text(text, Ingredients())
 
 
 def test_a_copy_is_recognised_by_its_lines_even_after_small_changes() -> None:
@@ -111,35 +117,55 @@ def test_every_file_is_either_kept_or_held_out() -> None:
     assert sorted([*kept, *held_out], key=lambda file: int(file.text)) == list(files)
 
 
+NO_BENCHMARKS = load_benchmarks(None)
+EXERCISES = [Exercise(Parts("", "def f(x):"), "    return x\n")]
+
+
+def test_a_text_with_a_secret_is_dropped_and_counted() -> None:
+    sieve = Sieve(Ingredients(), NO_BENCHMARKS)
+    key = "AKIA" + "Z7QJ3MPL5XWK2VRT"
+    assert not sieve.admit(PLAIN + f'ACCESS_KEY = "{key}"\n')
+    assert sieve.admit(PLAIN)
+    assert sieve.dropped == {"secrets": 1, "benchmarks": 0}
+
+
+def test_a_text_that_holds_a_piece_of_a_benchmark_is_dropped_and_counted() -> None:
+    sieve = Sieve(Ingredients(), Benchmarks(iter([PLAIN])))
+    assert not sieve.admit(PLAIN)
+    assert sieve.dropped == {"secrets": 0, "benchmarks": 1}
+
+
 @pytest.fixture(scope="module")
-def collected() -> list[Source]:
-    return collect_corpus(Recipe(distributions=("pluggy", "no-such-package"), file_bytes_max=8_000))
+def collected() -> Corpus:
+    return collect_corpus(
+        Ingredients(distributions=("pluggy", "no-such-package"), file_bytes_max=4_000), NO_BENCHMARKS
+    )
 
 
-def test_the_corpus_is_the_standard_library_and_what_is_installed(collected: list[Source]) -> None:
-    assert [(source.name, source.licence) for source in collected] == [
+def test_the_corpus_is_the_standard_library_and_what_is_installed(collected: Corpus) -> None:
+    assert [(source.name, source.licence) for source in collected.sources] == [
         ("cpython-stdlib", "PSF-2.0"),
         ("pluggy", "MIT License"),
     ]
 
 
-def test_a_saved_corpus_is_the_same_when_loaded(collected: list[Source], tmp_path: Path) -> None:
+def test_a_saved_corpus_is_the_same_when_loaded(collected: Corpus, tmp_path: Path) -> None:
     save(collected, tmp_path / "corpus.json")
     assert load(tmp_path / "corpus.json") == collected
 
 
 def test_a_distribution_is_capped() -> None:
-    recipe = Recipe(distributions=("pluggy",), file_bytes_max=8_000, distribution_bytes_max=20_000)
-    _, pluggy = collect_corpus(recipe)
-    assert 0 < sum(len(file.text.encode()) for file in pluggy.files) <= 20_000
+    few = Ingredients(distributions=("pluggy",), file_bytes_max=4_000, distribution_bytes_max=8_000)
+    _, pluggy = collect_corpus(few, NO_BENCHMARKS).sources
+    assert 0 < sum(len(file.text.encode()) for file in pluggy.files) <= 8_000
 
 
-def test_a_manifest_adds_up_and_its_hash_changes_with_any_text(collected: list[Source]) -> None:
-    recipe = Recipe()
-    first = describe(recipe, collected, ["a", "b"])
-    changed = describe(recipe, collected, ["a", "c"])
+def test_a_manifest_adds_up_and_its_hash_changes_with_any_text(collected: Corpus) -> None:
+    first = describe(Ingredients(), collected, ["a", "b"], EXERCISES)
+    changed = describe(Ingredients(), collected, ["a", "c"], EXERCISES)
     assert first.total.files == sum(part.files for part in first.sources)
     assert first.total.bytes == sum(part.bytes for part in first.sources)
     assert first.synthetic.files == 2
+    assert first.family.files == 1
     assert first.synthetic.sha256 != changed.synthetic.sha256
     assert first.total == changed.total

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +9,30 @@ from llama_cpp import Llama
 from numpy.typing import NDArray
 
 from training import tokenizer
-from training.export import export, tensor_name
-from training.recipe import Recipe
+from training.export import export, kind_of, tensor_name
+from training.recipe import NANO, Ingredients, Quantisation
 
-TINY = Recipe(name="tiny", width=32, layers=1, heads=2, feed_forward=64, context_tokens=64)
 TOKENIZER = tokenizer.load()
+TINY = replace(
+    NANO,
+    name="tiny",
+    width=32,
+    layers=1,
+    heads=2,
+    feed_forward=64,
+    context_tokens=64,
+    ingredients=Ingredients(vocabulary=TOKENIZER.get_vocab_size()),
+)
 
 Weights = dict[str, NDArray[np.float32]]
 
 
 def tiny_weights() -> Weights:
     square, wide, tall = (32, 32), (64, 32), (32, 64)
-    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (TINY.vocabulary, 32), "norm.weight": (32,)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "embedding.weight": (TINY.ingredients.vocabulary, 32),
+        "norm.weight": (32,),
+    }
     layers = {"query": square, "key": square, "value": square, "output": square}
     layers |= {"gate": wide, "up": wide, "down": tall}
     norms = {"attention_norm": (32,), "feed_norm": (32,)}
@@ -52,6 +65,19 @@ def test_matrices_are_quantised_and_norms_are_not(exported: tuple[Path, Weights]
     for tensor in GGUFReader(exported[0]).tensors:
         is_norm = "norm" in tensor.name
         assert tensor.tensor_type == (GGMLQuantizationType.F32 if is_norm else GGMLQuantizationType.Q8_0)
+
+
+@pytest.mark.parametrize(
+    ("name", "quantisation", "kind"),
+    [
+        ("blocks.0.up.weight", "Q8_0", "Q8_0"),
+        ("blocks.0.up.weight", "Q4_0", "Q4_0"),
+        ("embedding.weight", "Q4_0", "Q8_0"),
+        ("blocks.0.feed_norm.weight", "Q4_0", "F32"),
+    ],
+)
+def test_a_recipe_chooses_how_matrices_are_stored(name: str, quantisation: Quantisation, kind: str) -> None:
+    assert kind_of(name, replace(TINY, quantisation=quantisation)).name == kind
 
 
 def test_every_weight_is_in_the_file_nearly_unchanged(exported: tuple[Path, Weights]) -> None:

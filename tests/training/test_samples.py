@@ -1,116 +1,51 @@
 import random
-from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
+from cope_lsp.cascade.prompts import Parts
 from training import synthetic, tokenizer
-from training.recipe import END_OF_TEXT, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, Diet, Recipe
-from training.samples import (
-    Row,
-    Sampler,
-    block,
-    dig,
-    draw_cursor,
-    draw_window,
-    fim_prompt,
-    fit_around,
-    rest_of_line,
-    some_lines,
-    span,
-)
-
-Kind = Callable[[random.Random, str], tuple[int, int]]
+from training.corpus import SourceFile
+from training.exercises import Exercise
+from training.recipe import END_OF_TEXT, FILE_SEPARATOR, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, NANO, Diet
+from training.samples import Materials, Row, Sampler, fim_prompt, fit_around
 
 TEXTS = [synthetic.module(f"test:{n}") for n in range(60)]
-RECIPE = Recipe(step_tokens=1_024)
+FILES = [SourceFile(f"package {n // 10}", f"{n}.py", text) for n, text in enumerate(TEXTS[:30])]
+PEAK = Exercise(
+    Parts("", "def peak(readings):", "How high it went.", "the largest of the readings", "Take max."),
+    "    return max(readings, default=0)\n",
+)
+LOW = Exercise(
+    Parts("", "def low(temperatures):", "How cold it got.", "the smallest of the temperatures", "Take min."),
+    "    return min(temperatures, default=0)\n",
+)
 TOKENIZER = tokenizer.load()
 IDS = tokenizer.special_ids(TOKENIZER)
-SAMPLER = Sampler(TEXTS[:30], TEXTS[30:], TOKENIZER, RECIPE)
-ROWS = [row for step in range(30) for row in SAMPLER.step(step, RECIPE.early)]
-
-FUNCTION = "def f(x):\n    if x:\n        return 1\n\n    return 2\n\n\nprint(f(1))\n"
+RECIPE = replace(NANO, step_tokens=1_024)
+MATERIALS = Materials(FILES, TEXTS[30:], [PEAK, LOW], [])
 
 
-def documents(row: Row) -> list[list[int]]:
-    """Split a row behind each end-of-text token; the padding gives empty documents."""
-    ends = [-1, *(i for i, token in enumerate(row.tokens) if token == IDS[END_OF_TEXT])]
-    return [row.tokens[a + 1 : b] for a, b in pairwise(ends) if b - a > 1]
+def sampler(**diet: float) -> Sampler:
+    return Sampler(MATERIALS, TOKENIZER, replace(RECIPE, diet=Diet(**{"task_share": 0.5, **diet})))
+
+
+SAMPLER = sampler(neighbours_share=0.0)
+ROWS = [row for step in range(40) for row in SAMPLER.step(step)]
+
+
+def documents(rows: list[Row]) -> list[list[int]]:
+    """Split rows behind each end-of-text token; the padding gives empty documents."""
+    found = []
+    for row in rows:
+        ends = [-1, *(i for i, token in enumerate(row.tokens) if token == IDS[END_OF_TEXT])]
+        found += [row.tokens[a + 1 : b] for a, b in pairwise(ends) if b - a > 1]
+    return found
 
 
 def fim_documents() -> list[list[int]]:
-    return [ids for row in ROWS for ids in documents(row) if IDS[FIM_MIDDLE] in ids]
-
-
-@pytest.mark.parametrize("text", TEXTS)
-def test_prefix_middle_and_suffix_make_the_text_again_unless_the_suffix_was_left_out(text: str) -> None:
-    rng = random.Random(text)
-    for _ in range(20):
-        hole = dig(rng, text)
-        joined = hole.prefix + hole.middle + hole.suffix
-        assert joined == text or (not hole.suffix and text.startswith(joined))
-
-
-@pytest.mark.parametrize("kind", [rest_of_line, some_lines, block, span])
-def test_every_kind_of_hole_lies_inside_any_text(
-    kind: Callable[[random.Random, str], tuple[int, int]],
-) -> None:
-    for text in ["", "\n", "x", "\n\n  \n", "if x:", "if x:\n", "if x:\n    y\n", "x = (1)\n", *TEXTS]:
-        rng = random.Random(text)
-        for _ in range(20):
-            start, end = kind(rng, text)
-            assert 0 <= start <= end <= len(text)
-
-
-def test_the_rest_of_a_line_never_contains_its_end() -> None:
-    rng = random.Random(1)
-    for _ in range(200):
-        start, end = rest_of_line(rng, FUNCTION)
-        assert "\n" not in FUNCTION[start:end]
-
-
-def test_a_rest_of_a_line_may_leave_closing_characters_behind_the_cursor() -> None:
-    rng = random.Random(1)
-    rests = {FUNCTION[slice(*rest_of_line(rng, "print(f(1))\n"))] for _ in range(50)}
-    ends = {rest_of_line(rng, "print(f(1))\n")[1] for _ in range(200)}
-    assert {len("print(f(1"), len("print(f(1))")} <= ends, rests
-
-
-def test_a_block_is_the_whole_body_below_a_colon() -> None:
-    rng = random.Random(1)
-    bodies = {FUNCTION[slice(*block(rng, FUNCTION))].strip() for _ in range(100)}
-    assert bodies == {"if x:\n        return 1\n\n    return 2", "return 1"}
-
-
-def test_a_block_starts_at_the_colon_or_behind_the_indentation() -> None:
-    rng = random.Random(1)
-    starts = {FUNCTION[slice(*block(rng, FUNCTION))][:5] for _ in range(100)}
-    assert starts == {"\n    ", "if x:", "retur"}
-
-
-def test_a_cursor_never_stands_in_a_blank_line() -> None:
-    rng = random.Random(1)
-    for _ in range(300):
-        place = draw_cursor(rng, FUNCTION)
-        start = FUNCTION.rfind("\n", 0, place) + 1
-        end = FUNCTION.find("\n", place)
-        assert FUNCTION[start:end].strip()
-
-
-def test_a_window_is_made_of_whole_lines_and_is_not_too_long() -> None:
-    text = "".join(f"line {n}\n" for n in range(100))
-    lines = text.splitlines(keepends=True)
-    for seed in range(100):
-        window, is_end = draw_window(random.Random(seed), text, 80)
-        taken = window.splitlines(keepends=True)
-        first = lines.index(taken[0])
-        assert lines[first : first + len(taken)] == taken
-        assert len(window) <= 80
-        assert is_end == text.endswith(window)
-
-
-def test_a_window_has_one_line_even_if_that_is_too_long() -> None:
-    assert draw_window(random.Random(1), "x" * 100, 10) == ("x" * 100, True)
+    return [ids for ids in documents(ROWS) if IDS[FIM_MIDDLE] in ids]
 
 
 @pytest.mark.parametrize(
@@ -131,63 +66,78 @@ def test_prefix_and_suffix_are_cut_to_the_room(room: int, expected: tuple[list[i
 
 
 def test_the_same_step_gives_the_same_rows_and_another_step_others() -> None:
-    assert SAMPLER.step(3, RECIPE.early) == SAMPLER.step(3, RECIPE.early)
-    assert SAMPLER.step(3, RECIPE.early) != SAMPLER.step(4, RECIPE.early)
+    assert SAMPLER.step(3) == SAMPLER.step(3)
+    assert SAMPLER.step(3) != SAMPLER.step(4)
 
 
 def test_all_rows_of_a_step_have_one_length_and_fill_the_step() -> None:
     for step in range(20):
-        rows = SAMPLER.step(step, RECIPE.early)
+        rows = SAMPLER.step(step)
         lengths = {len(row.tokens) for row in rows}
         assert len(lengths) == 1
         assert lengths <= set(RECIPE.row_tokens)
         assert sum(len(row.tokens) for row in rows) == RECIPE.step_tokens
 
 
-def test_a_row_has_a_weight_for_every_token_and_none_for_padding() -> None:
+def test_a_row_has_a_weight_for_every_token_and_its_padding_has_none() -> None:
     for row in ROWS:
         assert len(row.tokens) == len(row.weights)
-        padding = [token for token, weight in zip(row.tokens, row.weights, strict=True) if not weight]
-        assert set(padding) <= {IDS[END_OF_TEXT]}
+        behind = len(row.tokens) - len("".join("x" if weight else " " for weight in row.weights).rstrip())
+        assert not behind or set(row.tokens[-behind:]) == {IDS[END_OF_TEXT]}
 
 
 def test_the_middle_and_its_end_weigh_more() -> None:
-    (row,) = [row for row in ROWS if row.tokens.count(IDS[FIM_MIDDLE]) == 1][:1]
+    row = next(row for row in ROWS if row.tokens.count(IDS[FIM_MIDDLE]) == 1)
     middle = row.tokens.index(IDS[FIM_MIDDLE])
     end = row.tokens.index(IDS[END_OF_TEXT], middle)
-    assert set(row.weights[middle + 1 : end + 1]) == {RECIPE.early.middle_weight}
+    assert set(row.weights[middle + 1 : end + 1]) == {RECIPE.diet.middle_weight}
     assert row.weights[middle] == 1.0
 
 
-def test_a_document_with_a_hole_is_prefix_suffix_and_middle_in_this_order() -> None:
+def test_a_document_with_a_hole_is_suffix_prefix_and_middle_in_this_order() -> None:
+    assert fim_documents()
     for ids in fim_documents():
         marks = [token for token in ids if token in IDS.values()]
-        assert marks == [IDS[FIM_PREFIX], IDS[FIM_SUFFIX], IDS[FIM_MIDDLE]]
+        assert marks == [IDS[FIM_SUFFIX], IDS[FIM_PREFIX], IDS[FIM_MIDDLE]]
 
 
-def test_about_as_many_documents_have_a_hole_as_the_recipe_says() -> None:
-    total = sum(len(documents(row)) for row in ROWS)
-    assert len(fim_documents()) / total == pytest.approx(RECIPE.early.fim_share, abs=0.15)
+def test_a_suffix_is_never_longer_than_the_finished_model_is_shown() -> None:
+    for ids in fim_documents():
+        assert ids.index(IDS[FIM_PREFIX]) - ids.index(IDS[FIM_SUFFIX]) - 1 <= RECIPE.suffix_tokens_max
 
 
-def test_most_rows_are_nearly_full() -> None:
-    used = sum(weight > 0 for row in ROWS for weight in row.weights)
-    assert used / sum(len(row.weights) for row in ROWS) > 0.9
+def test_most_of_the_rows_is_not_padding() -> None:
+    padding = sum(row.weights[::-1].index(next(filter(None, row.weights[::-1]))) for row in ROWS)
+    assert padding / sum(len(row.weights) for row in ROWS) < 0.1
 
 
 def test_a_prompt_ends_where_the_model_has_to_go_on() -> None:
     prompt = fim_prompt([10, 11], [12], IDS)
-    assert prompt == [IDS[FIM_PREFIX], 10, 11, IDS[FIM_SUFFIX], 12, IDS[FIM_MIDDLE]]
+    assert prompt == [IDS[FIM_SUFFIX], 12, IDS[FIM_PREFIX], 10, 11, IDS[FIM_MIDDLE]]
 
 
-def test_the_late_diet_has_more_and_shorter_documents_with_holes() -> None:
-    def holes(diet: Diet) -> int:
-        rows = [row for step in range(30) for row in SAMPLER.step(step, diet)]
-        return sum(row.tokens.count(IDS[FIM_MIDDLE]) for row in rows)
-
-    assert holes(RECIPE.late) > 1.2 * holes(RECIPE.early)
+def test_files_of_one_package_follow_each_other_with_a_separator() -> None:
+    source = sampler(task_share=0.0, synthetic_share=0.0, neighbours_share=1.0)
+    rows = [row for step in range(10) for row in source.step(step)]
+    assert any(row.tokens.count(IDS[FILE_SEPARATOR]) for row in rows)
 
 
-def test_the_diet_changes_once_during_a_training() -> None:
-    diets = [RECIPE.diet(share / 100) for share in range(101)]
-    assert diets == [RECIPE.early] * 56 + [RECIPE.late] * 45
+def test_an_exercise_is_tokenised_as_its_prompts_and_answers_are() -> None:
+    rng = random.Random(1)
+    code = TOKENIZER.encode(PEAK.body).ids
+    for _ in range(40):
+        tokens = SAMPLER.exercise(rng, PEAK).tokens
+        assert tokens[-1] == IDS[END_OF_TEXT]
+        assert tokens == [*TOKENIZER.encode(TOKENIZER.decode(tokens[:-1])).ids, IDS[END_OF_TEXT]]
+        assert tokens[-len(code) - 1 : -1] == code or TOKENIZER.decode(tokens).count("# Guideline:")
+
+
+def test_an_exercise_that_does_not_fit_is_never_cut() -> None:
+    only = sampler(task_share=1.0)
+    whole = {
+        tuple(SAMPLER.exercise(random.Random(n), each).tokens[:-1])
+        for n in range(300)
+        for each in (PEAK, LOW)
+    }
+    rows = [row for step in range(3) for row in only.step(step)]
+    assert sum(tuple(ids) in whole for ids in documents(rows)) > 0.8 * len(documents(rows))

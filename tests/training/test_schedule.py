@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
-from training.recipe import Recipe
+from training.recipe import NANO
 from training.schedule import Progress, rate_share
 
-RECIPE = Recipe(minutes=10, tokens_max=1_000)
+RECIPE = replace(NANO, minutes=10, tokens_max=1_000)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import pytest
 from gguf import GGUFReader, TokenType
 from llama_cpp import Llama
 
+from cope_lsp.models.catalog import embedded_path
 from training import tokenizer
-from training.recipe import EMBEDDED_DIR, SPECIAL_TOKENS, TRAINING_DIR, Recipe
+from training.recipe import EMBEDDED_DIR, NANO, SPECIAL_TOKENS, TRAINING_DIR
 
-MODEL = EMBEDDED_DIR / f"{Recipe.name}.gguf"
+MODEL = embedded_path()
 TOKENIZER = tokenizer.load()
 
 # All but the file that names the special tokens, which `tokenizers` reads as such.
@@ -95,8 +96,8 @@ def test_the_special_tokens_come_first_and_are_control_tokens(fields: dict[str, 
 def test_the_server_finds_what_it_looks_for(fields: dict[str, Any]) -> None:
     ids = tokenizer.special_ids(TOKENIZER)
     assert fields["cope.languages"] == "python"  # the engine reads scalars only, split at commas
-    assert fields["cope.suffix_tokens_max"] == "0"
-    assert fields["general.name"] == Recipe.name
+    assert fields["cope.suffix_tokens_max"].isdecimal()
+    assert fields["general.name"] == MODEL.stem
     assert fields["general.license"] == "MIT"
     assert fields["tokenizer.ggml.add_bos_token"] is False
     assert fields["tokenizer.ggml.eos_token_id"] == ids["<|endoftext|>"]
@@ -134,6 +135,6 @@ def test_the_card_lists_every_source_with_its_licence(card: str, sources: list[d
 def test_the_requirements_pin_the_versions_that_the_model_was_made_of(sources: list[dict[str, Any]]) -> None:
     text = (TRAINING_DIR / "requirements.txt").read_text(encoding="utf-8")
     pins = dict(re.findall(r"^([\w-]+)==(.+)$", text, re.MULTILINE))
-    assert {source["name"] for source in sources} == {"cpython-stdlib", *Recipe.distributions}
+    assert {source["name"] for source in sources} == {"cpython-stdlib", *NANO.ingredients.distributions}
     for source in sources[1:]:
         assert pins[source["name"]] == source["version"]

@@ -1,27 +1,40 @@
 """Execution: what chains of operations compute, and whether a chain is worth a task."""
 
+import builtins
+import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from functools import cache, lru_cache
+from types import ModuleType
 
 from training.family.inputs import PROBES, Value, pool
-from training.family.operation import Kind, Step, safe_builtins
+from training.family.operation import CALLABLE, Kind, Step
 
 Chain = tuple[Step, ...]
 Function = Callable[[Value], Value]
 
 OUTPUT_CHARS_MAX = 400
-NUMBER_MAX = 20_000
-_REMEMBERED_CHAINS = 100_000
+NUMBER_MAX = 50_000
+_REMEMBERED_VERDICTS = 200_000
+_REMEMBERED_OUTPUTS = 4_000
 
 
 def compiled(source: str, name: str) -> Function:
     """Return the function `name` of a module that may use safe built-ins, `date` and `timedelta` only."""
-    namespace = {"__builtins__": safe_builtins(), "date": date, "timedelta": timedelta}
+    namespace = {"__builtins__": _BUILTINS, "date": date, "timedelta": timedelta}
     exec(compile(source, f"<{name}>", "exec"), namespace)  # noqa: S102  # our own, validated code
     function = namespace[name]
     assert callable(function)
     return function
+
+
+def _import_time(name: str, *_: object) -> ModuleType:
+    """Import the one module that `date.strftime` asks for behind the scenes."""
+    assert name == "time", f"a reference body imports {name}"
+    return time
+
+
+_BUILTINS = {name: getattr(builtins, name) for name in sorted(CALLABLE)} | {"__import__": _import_time}
 
 
 @cache
@@ -40,6 +53,7 @@ def run(chain: Chain, value: Value) -> Value:
     return value
 
 
+@lru_cache(maxsize=_REMEMBERED_VERDICTS)
 def is_sound(chain: Chain) -> bool:
     """Whether a chain makes a fair task, tried on the probes of its input's type.
 
@@ -61,16 +75,19 @@ def shortened(chain: Chain) -> Iterator[Chain]:
             yield chain[:index] + chain[index + 1 :]
 
 
-@lru_cache(maxsize=_REMEMBERED_CHAINS)
 def outputs_of(kind: Kind, chain: Chain) -> tuple[Value, ...] | None:
     """Return what a chain makes of each probe of a type, or None when some value grows out of hand."""
     if not chain:
         return pool(kind)[:PROBES]
-    inputs = outputs_of(kind, chain[:-1])
+    inputs = _remembered_outputs(kind, chain[:-1])
     if inputs is None:
         return None
     outputs = tuple(map(function_of(chain[-1]), inputs))
     return outputs if all(map(fits, outputs)) else None
+
+
+# Chains share their beginnings; a whole one is seldom met again, and its outputs would fill the memory.
+_remembered_outputs = lru_cache(maxsize=_REMEMBERED_OUTPUTS)(outputs_of)
 
 
 def fits(value: Value) -> bool:
@@ -83,4 +100,5 @@ def fits(value: Value) -> bool:
 
 
 def _is_short(value: Value) -> bool:
-    return len(repr(value)) <= OUTPUT_CHARS_MAX
+    text = repr(value)
+    return len(text) <= OUTPUT_CHARS_MAX or len(text.replace("datetime.", "")) <= OUTPUT_CHARS_MAX

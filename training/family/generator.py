@@ -76,15 +76,15 @@ def _task(split: Split, task_id: str, table: Choices, *, tests: bool) -> FamilyT
     said = [prose.draw_said(rng, step.operation, split) for step in chain]
     argument = names.draw_argument(rng, chain[0].operation.takes, names_in(chain))
     subject = names.noun_phrase(argument)
-    docstring = prose.draw_docstring(rng, chain, said, subject)
+    phrase = prose.worded(chain, said, subject)
     body = draw_body(rng, chain, argument)
-    name = names.draw_function(rng, chain, argument, docstring, names_in(chain) | {argument})
+    name = names.draw_function(rng, chain, argument, phrase, names_in(chain) | {argument})
     task = FamilyTask(
         id=task_id,
         name=name,
         signature=f"def {name}({argument}):",
         preamble=PREAMBLE if _is_dated(chain, body) else "",
-        docstring=docstring,
+        docstring=prose.draw_docstring(rng, phrase, chain[-1].operation.gives),
         goal=prose.goal(chain, subject),
         guideline=prose.draw_guideline(rng, chain, split),
         body=body,
@@ -98,7 +98,7 @@ def _task(split: Split, task_id: str, table: Choices, *, tests: bool) -> FamilyT
 
 def _with_tests(task: FamilyTask, chain: Chain) -> FamilyTask:
     """Return the task with its tests, from chance of their own, so that they change nothing else."""
-    visible, hidden = draw_suite(random.Random(f"{task.id}:tests"), chain, task.name, task.source)
+    visible, hidden = draw_suite(random.Random(f"{task.id}:tests"), chain, task.name, task.function)
     return replace(task, visible_tests=visible, hidden_tests=hidden)
 
 

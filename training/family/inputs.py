@@ -106,10 +106,13 @@ def _text(rng: random.Random) -> str:
 
 def _texts(rng: random.Random) -> list[str]:
     words = [rng.choice(_WORDS) for _ in range(rng.choice((1, 2, 3, 4, 5, 6, 8)))]
-    words = [
-        rng.choice((word, word, word, word.upper(), word.title(), _text(rng), word[:2])) for word in words
-    ]
+    words = [_changed(rng, word) for word in words]
     return rng.choice((words, words, sorted(words), [rng.choice(words) for _ in words]))
+
+
+def _changed(rng: random.Random, word: str) -> str:
+    number = str(rng.randint(-9, 150))
+    return rng.choice((word, word, word, word.upper(), word.title(), _text(rng), word[:2], number))
 
 
 def _table(rng: random.Random) -> dict[str, int]:
@@ -164,6 +167,7 @@ EDGES: dict[Kind, tuple[Value, ...]] = {
     "texts": (
         [], [""], ["a"], ["b", "a"], ["apple", "Apple", "apple"], ["one two", "three"], ["", "x", ""],
         ["pear", "fig", "kiwi", "plum"], ["aa", "bb", "aa", "cc"], ["noon", "moon", "Otto"],
+        ["12", "-7", "x", "30"],
     ),
     "table": (
         {}, {"a": 0}, {"b": 3, "a": 3}, {"x": -1, "y": 5, "z": -1}, {"apples": 3, "pears": 0, "figs": 12},

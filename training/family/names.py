@@ -95,17 +95,18 @@ def draw_variable(rng: random.Random, kind: Kind, taken: Collection[str]) -> str
 
 
 def draw_function(
-    rng: random.Random, chain: Chain, argument: str, docstring: str, taken: Collection[str]
+    rng: random.Random, chain: Chain, argument: str, phrase: str, taken: Collection[str]
 ) -> str:
     """Draw the name of the function: mostly vague, sometimes from its words or operations."""
+    telling = f"{chain[-1].operation.name}_of_{argument}"
     share = rng.random()
     if share < VAGUE_SHARE:
         name = rng.choice(VAGUE).replace("{x}", argument)
     elif share < VAGUE_SHARE + TELLING_SHARE:
-        name = f"{chain[-1].operation.name}_of_{argument}"
+        name = telling
     else:
-        name = _from_words(rng, docstring, argument)
-    return name if name not in taken and name not in RESERVED else f"{name}_of_{argument}"
+        name = _from_words(rng, phrase, argument)
+    return name if name not in taken and name not in RESERVED else telling
 
 
 def noun_phrase(argument: str) -> str:
@@ -113,9 +114,9 @@ def noun_phrase(argument: str) -> str:
     return f"the {argument.replace('_', ' ')}" if len(argument) > 1 else argument
 
 
-def _from_words(rng: random.Random, docstring: str, argument: str) -> str:
+def _from_words(rng: random.Random, phrase: str, argument: str) -> str:
     """Take two or three telling words of the docstring, as people do who name a function last."""
-    words = re.findall(r"[a-z]+", docstring.lower().replace("'", ""))[1:]
+    words = re.findall(r"[a-z]+", phrase.lower().replace("'", ""))
     words = [word for word in words if word not in _SMALL_WORDS] or [argument]
     name = "_".join(words[: rng.choice((2, 2, 3))])
     return name[:_NAME_CHARS_MAX].rstrip("_")

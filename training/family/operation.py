@@ -1,7 +1,6 @@
 """Operations: what the functions of the family are made of, read from one TOML file per domain."""
 
 import ast
-import builtins
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -253,8 +252,3 @@ def _parameters(value: object, place: str) -> tuple[Parameter, ...]:
     if len(set(value)) != len(value):
         raise OperationError(f"{place}: name each parameter once.")
     return tuple(value)
-
-
-def safe_builtins() -> dict[str, object]:
-    """Return the built-ins that reference code may use."""
-    return {name: getattr(builtins, name) for name in sorted(CALLABLE)}

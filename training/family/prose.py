@@ -22,10 +22,9 @@ _CLAUSE_FRAMES = (
     "Report {p}.", "We want to know {p}.", "Let the caller know {p}.",
 )  # fmt: skip
 _TRUTH_FRAMES = (*_CLAUSE_FRAMES, "Check {p}.", "Decide {p}.", "True or false: {p}.")
-_ONE_FRAMES = ("What is {p}?", "What would be {p}?")
-_MANY_FRAMES = ("What are {p}?",)
+_ONE_FRAMES = ("What is {p}?", "What is {p}?")
 _MANY: frozenset[Kind] = frozenset({"numbers", "texts", "records", "days"})
-_CLAUSE_WORDS = frozenset({"how", "whether", "what", "which", "who", "where", "when", "if", "why", "by"})
+_CLAUSE_WORDS = frozenset({"how", "whether", "what", "which", "who", "where", "when", "if", "why"})
 
 # The first of each is the canonical form, the only one that held-out tasks are written in.
 _GUIDELINES: dict[int, tuple[str, ...]] = {
@@ -49,11 +48,15 @@ def draw_said(rng: random.Random, operation: Operation, split: Split) -> int:
     return rng.choices(places, cum_weights=weights)[0]
 
 
-def draw_docstring(rng: random.Random, chain: Chain, said: Sequence[int], subject: str) -> str:
-    """Return one sentence that asks for what a chain computes, in the wordings that `said` names."""
+def worded(chain: Chain, said: Sequence[int], subject: str) -> str:
+    """Return what a chain computes, in the wordings at the places `said` of their lists."""
     words = [step.operation.said[place] for step, place in zip(chain, said, strict=True)]
-    phrase = nested(chain, words, subject)
-    return rng.choice(_frames(phrase, chain[-1].operation.gives)).format(p=phrase)
+    return nested(chain, words, subject)
+
+
+def draw_docstring(rng: random.Random, phrase: str, gives: Kind) -> str:
+    """Return one sentence that asks for what a phrase names."""
+    return rng.choice(_frames(phrase, gives)).format(p=phrase)
 
 
 def goal(chain: Chain, subject: str) -> str:
@@ -83,9 +86,10 @@ def how(step: Step) -> str:
 
 
 def _frames(phrase: str, gives: Kind) -> tuple[str, ...]:
-    if phrase.split(" ", 1)[0] in _CLAUSE_WORDS:
+    first, second, *_ = [*phrase.split(" ", 2), "", ""]
+    if first in _CLAUSE_WORDS or second == "how":
         return _TRUTH_FRAMES if gives == "truth" else _CLAUSE_FRAMES
-    return _THING_FRAMES + (_MANY_FRAMES if gives in _MANY else _ONE_FRAMES)
+    return _THING_FRAMES + (_ONE_FRAMES if first == "the" and gives == "number" else ())
 
 
 @cache

@@ -15,14 +15,14 @@ Case = tuple[Value, Value]
 
 
 def draw_suite(
-    rng: random.Random, chain: Chain, name: str, source: str
+    rng: random.Random, chain: Chain, name: str, function: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return visible and hidden assert lines, on different inputs; `source` is the reference solution.
+    """Return visible and hidden assert lines, on different inputs; `function` is the solution's text.
 
     The hidden ones tell the task from itself without any one of its steps: an input that does so is among
     the probes, or the chain would not be sound (`execution.is_sound`).
     """
-    cases = _varied(rng, _candidates(rng, chain, name, source))
+    cases = _varied(rng, _candidates(rng, chain, name, function))
     needed = [*_different(cases), *_telling(chain, cases)]
     rest = [case for case in cases if case not in needed]
     visible, others = rest[:VISIBLE_TESTS], rest[VISIBLE_TESTS:]
@@ -31,13 +31,13 @@ def draw_suite(
     return tuple(_assert(name, case) for case in visible), tuple(_assert(name, case) for case in hidden)
 
 
-def _candidates(rng: random.Random, chain: Chain, name: str, source: str) -> list[Case]:
+def _candidates(rng: random.Random, chain: Chain, name: str, function: str) -> list[Case]:
     """Return the probes and some other inputs, shuffled, with what the reference solution makes of them."""
     inputs = pool(chain[0].operation.takes)
     chosen = [*inputs[:PROBES], *rng.sample(inputs[PROBES:], _DRAWN)]
     rng.shuffle(chosen)
-    function = compiled(source, name)
-    cases = [(value, function(value)) for value in chosen]
+    reference = compiled(function, name)
+    cases = [(value, reference(value)) for value in chosen]
     return [case for case in cases if fits(case[1])]
 
 

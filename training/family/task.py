@@ -36,6 +36,11 @@ class FamilyTask:
     """"explicit": the two plainest wordings of each operation; "unseen": one that training never shows."""
 
     @property
+    def function(self) -> str:
+        """The finished function, without plans."""
+        return f'{self.signature}\n    """{self.docstring}"""\n{self.body}'
+
+    @property
     def source(self) -> str:
-        """The finished function without plans, as a module."""
-        return f'{self.preamble}{self.signature}\n    """{self.docstring}"""\n{self.body}'
+        """The finished function as a module of its own."""
+        return self.preamble + self.function
