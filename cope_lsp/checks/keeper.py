@@ -6,8 +6,7 @@ report, so whatever a draft does (leave with status 0, print, patch `print` or t
 cannot say that it passed; it can only return right values. The judge reads the tests from the request itself:
 their text is never in the memory of a draft's process.
 
-Started by `sandbox` with a bare environment. A request on standard input is REQUEST, the draft and the tests
-(a JSON list); an answer on standard output is ANSWER, the report and what the draft printed.
+Started by `sandbox` with a bare environment; it speaks in `frames` on standard input and output.
 """
 
 import contextlib
@@ -16,7 +15,6 @@ import gc
 import os
 import select
 import signal
-import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,16 +22,7 @@ from dataclasses import dataclass, field
 
 from cope_lsp.checks import judge, subject
 from cope_lsp.checks.cage import Bounds, confine, enter
-
-REQUEST = struct.Struct(">III")
-"""Bytes of the draft, bytes of the tests, milliseconds."""
-
-ANSWER = struct.Struct(">BII")
-"""How it ended (an index of ENDINGS), bytes of the report, bytes of the output."""
-
-ENDINGS = ("finished", "timed-out", "flooded")
-
-READY = b"ready\n"
+from cope_lsp.checks.frames import ANSWER, ENDINGS, READY, REQUEST
 
 OUTPUT_KEPT_BYTES = 4_096
 OUTPUT_BYTES_MAX = 1_000_000

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cope_lsp.checks.base import Judgement
-from cope_lsp.checks.keeper import ANSWER, ENDINGS, READY, REQUEST
+from cope_lsp.checks.frames import ANSWER, ENDINGS, READY, REQUEST
 from cope_lsp.errors import SandboxUnavailableError
 
 START_TIMEOUT_S = 30.0
