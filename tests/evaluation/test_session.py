@@ -20,7 +20,7 @@ from cope_lsp.evaluation.__main__ import main
 from cope_lsp.evaluation.journal import Attempt, Journal, Setting
 from cope_lsp.evaluation.methods import Drafted, Draw
 from cope_lsp.evaluation.score import Score, score
-from cope_lsp.evaluation.tasks import write
+from cope_lsp.evaluation.tasks import Task, write
 from tests.evaluation.conftest import PEAK
 from tests.random_model import write_random_model
 
@@ -86,6 +86,19 @@ def test_a_run_keeps_every_answer_and_is_not_repeated(
         (method, samples) for method in ("no-plan", "own-goal") for samples in (1, 2)
     }
     assert all(row["pass_1"]["count"] == 2 for row in table)
+
+
+def test_gaps_are_filled_and_scored_by_the_tests_of_their_file(model: Path, tmp_path: Path) -> None:
+    tasks, answers = tmp_path / "gaps.jsonl", tmp_path / "answers.jsonl"
+    gap = Task(
+        "gap", "infilling", "f", "def f(a):\n", suffix="    return 1\n", hidden_tests=("assert f(0) == 1",)
+    )
+    write(tasks, [gap])
+    assert main(["run", str(tasks), "--answers", str(answers), "--executor", str(model)]) == 0
+    (found,) = Journal(answers).attempts.values()
+    assert "\n" not in found.drafted.drafts[0]
+    assert found.drafted.executor_tokens > 0
+    assert found.scores[0].visible
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
