@@ -134,16 +134,17 @@ def _load() -> Fault:
 def _fault_of(source: str, names: _Names) -> Fault:
     """Run one test; return why it did not pass."""
     names.last_call = None
+    shown = source.strip().rpartition("\n")[2]
     try:
         exec(compile(source, "<test>", "exec"), names)  # noqa: S102 - what this process is for
     except NotPlainError as error:
-        return "unknown", f"{source}: {_told_of(names, error)}, which cannot be compared from outside"
+        return "unknown", f"{shown}: {_told_of(names, error)}, which cannot be compared from outside"
     except DraftGoneError:
-        return "failed", f"{source}: {_told_of(names, 'it')} ended the draft's process"
+        return "failed", f"{shown}: {_told_of(names, 'it')} ended the draft's process"
     except AssertionError as error:
-        return "failed", f"{source}: {_told_of(names, error)}"
+        return "failed", f"{shown}: {_told_of(names, error)}"
     except BaseException as error:  # noqa: BLE001 - a test may raise anything
-        return "failed", f"{source}: {_told_of(names, _named(error))}"
+        return "failed", f"{shown}: {_told_of(names, _named(error))}"
     return None
 
 

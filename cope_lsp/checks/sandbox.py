@@ -271,7 +271,10 @@ def _results(program: Program, ending: str, report: bytes) -> tuple[Result, ...]
         "finished": "the tests ended before this one",
     }[ending]
     missing = program.tests[len(found) :]
-    return (*found, *(Result(test, "failed", f"{test}: {why}") for test in missing))
+    return (
+        *found,
+        *(Result(test, "failed", f"{test.strip().rpartition(chr(10))[2]}: {why}") for test in missing),
+    )
 
 
 def _too_large(program: Program) -> str:

@@ -39,6 +39,13 @@ async def test_a_check_gives_the_verdict_of_its_tests(sandbox: Sandbox) -> None:
     assert failed.milliseconds > 0
 
 
+async def test_of_a_long_test_the_last_line_is_shown(sandbox: Sandbox) -> None:
+    test = "def check(candidate):\n    assert candidate(1) == 3\n\ncheck(f)\n"
+    assert (await sandbox.run(program(RIGHT, test))).evidence == "check(f): f(1) gave 2"
+    endless = program("while True: pass", test, timeout_s=0.5)
+    assert (await sandbox.run(endless)).evidence == "check(f): it did not end within 0.5 s"
+
+
 async def test_without_tests_nothing_is_known(sandbox: Sandbox) -> None:
     assert (await sandbox.run(Program(RIGHT, ()))).judgement == "unknown"
 
