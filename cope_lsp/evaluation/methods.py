@@ -103,10 +103,13 @@ class Models:
 
     async def write(self, author: Author, text: Prompt, limits: Limits, draw: Draw) -> list[str]:
         """Return one text for each sample."""
+        return await self.ask(author, Generation(text, limits, draw.sampling, draw.samples, "batch"))
+
+    async def ask(self, author: Author, wanted: Generation) -> list[str]:
+        """Return the text of each sample of a generation, and write down what it cost."""
         model = self.planner if author == "planner" else self.executor
         assert model is not None
-        wanted = Generation(text, limits, draw.sampling, draw.samples, "batch")
-        texts = [""] * draw.samples
+        texts = [""] * wanted.samples
         async with aclosing(_answers(model, wanted)) as answers:
             async for answer in answers:
                 if isinstance(answer, Usage):
@@ -166,15 +169,27 @@ async def _write(task: Task, method: Method, draw: Draw, models: Models) -> Draf
     return Drafted(drafts, tuple(filter(None, [goal])), tuple(filter(None, [guideline])))
 
 
-async def _in_one_go(parts: prompts.Parts, kind: PlanKind, draw: Draw, models: Models) -> Drafted:
+async def _in_one_go(bare: prompts.Parts, kind: PlanKind, draw: Draw, models: Models) -> Drafted:
     """Every sample writes a plan of its own and goes on with its draft (paper, stage 1)."""
-    texts = await models.write(
-        "executor", _text(prompts.plain(parts, kind)), _draft_limits(PLAN_TOKENS_MAX), draw
-    )
-    lines = [text.partition("\n") for text in texts]
-    plans = tuple(prompts.one_line(line) for line, _, _ in lines)
-    drafts = tuple(prompts.read(parts, "code", rest).draft for _, _, rest in lines)
-    return Drafted(drafts, plans if kind == "goal" else (), plans if kind == "guideline" else ())
+    limits = _draft_limits(PLAN_TOKENS_MAX)
+    texts = await models.write("executor", _text(prompts.plain(bare, kind)), limits, draw)
+    plans = tuple(prompts.one_line(text.partition("\n")[0]) for text in texts)
+    settings = [replace(draw.sampling, seed=draw.seed + index) for index in range(draw.samples)]
+    drafts = [
+        await _rest(bare, kind, text, sampling, models)
+        for text, sampling in zip(texts, settings, strict=True)
+    ]
+    return Drafted(tuple(drafts), plans if kind == "goal" else (), plans if kind == "guideline" else ())
+
+
+async def _rest(bare: prompts.Parts, kind: PlanKind, text: str, sampling: Sampling, models: Models) -> str:
+    """Return the draft behind a plan; a model that ended with its plan is asked for the rest."""
+    plan, end, rest = text.partition("\n")
+    parts = replace(bare, goal=plan) if kind == "goal" else replace(bare, guideline=plan)
+    if not end:
+        again = Generation(_text(prompts.plain(parts, "code")), _draft_limits(), sampling, 1, "batch")
+        (rest,) = await models.ask("executor", again)
+    return prompts.read(parts, "code", rest).draft
 
 
 async def _plan(

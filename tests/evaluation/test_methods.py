@@ -6,6 +6,7 @@ import pytest
 
 from cope_lsp.evaluation.methods import METHODS, Drafted, Draw, run
 from cope_lsp.evaluation.tasks import Task
+from cope_lsp.values import Sampling
 from tests.evaluation.conftest import HEAD, PEAK, Scribe
 
 BODY = "    return max(readings)\n"
@@ -45,6 +46,16 @@ async def test_every_sample_goes_on_from_a_plan_of_its_own(kind: str) -> None:
     assert bool(drafted.goals) == (kind == "goal")
     sampling = executor.asked[0].sampling
     assert (sampling.temperature, sampling.seed, executor.asked[0].samples) == (0.7, 3, 2)
+
+
+async def test_a_model_that_ends_with_its_plan_is_asked_for_the_rest() -> None:
+    executor = Scribe(" the top", " the top\n" + BODY, BODY)
+    drafted = await run(PEAK, METHODS["own-goal"], Draw(samples=2, seed=5), executor)
+    assert drafted.drafts == (BODY, BODY)
+    assert executor.prompts[1] == HEAD + "    # Goal: the top\n"
+    assert executor.asked[1].samples == 1
+    assert executor.asked[1].sampling == Sampling(0.8, seed=6)
+    assert drafted.executor_tokens == 21
 
 
 async def test_a_planner_writes_once_and_greedily_for_all_samples() -> None:
