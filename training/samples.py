@@ -72,7 +72,9 @@ class Sampler:
         for (_, weight), each in zip(parts, encoded, strict=True):
             tokens += each.ids
             weights += [weight] * len(each.ids)
-        return Row([*tokens, self._ids[END_OF_TEXT]], [*weights, weights[-1]])
+        # A plan alone ends with its line, but not the text: other exercises go on to code there.
+        end_weight = weights[-1] if parts[-1][0] == exercise.body else 0.0
+        return Row([*tokens, self._ids[END_OF_TEXT]], [*weights, end_weight])
 
     def _row(self, rng: random.Random, length: int) -> Row:
         """Documents while there is room; what does not fit is source cut to the room, the rest is padding."""

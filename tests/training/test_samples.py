@@ -132,6 +132,13 @@ def test_an_exercise_is_tokenised_as_its_prompts_and_answers_are() -> None:
         assert tokens[-len(code) - 1 : -1] == code or TOKENIZER.decode(tokens).count("# Guideline:")
 
 
+def test_a_text_ends_after_the_code_and_never_after_a_plan() -> None:
+    rng = random.Random(1)
+    rows = [SAMPLER.exercise(rng, PEAK) for _ in range(100)]
+    ends = {(TOKENIZER.decode(row.tokens).endswith(PEAK.body), row.weights[-1] > 0) for row in rows}
+    assert ends == {(True, True), (False, False)}
+
+
 def test_an_exercise_that_does_not_fit_is_never_cut() -> None:
     only = sampler(task_share=1.0)
     whole = {
