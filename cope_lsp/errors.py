@@ -8,6 +8,8 @@ CopeError
 ├── GenerationError         the engine is well but cannot serve this request
 ├── LedgerError             the ledger cannot be used now, so no hosted model is asked
 ├── PriceFileError          the user's table of prices cannot be read or written
+├── SandboxUnavailableError there is no safe place to run a draft
+├── TaskFileError           a file holds no tasks that could be evaluated
 ├── KeyStoreError           an API key cannot be stored or read
 └── HostedError             no answer of the hosted model
     ├── HostedRefusedError  we did not send; nothing left the machine
@@ -112,6 +114,14 @@ class LedgerError(CopeError):
 
 class PriceFileError(CopeError):
     """The user's own table of prices is broken or cannot be written; no hosted model is asked meanwhile."""
+
+
+class SandboxUnavailableError(CopeError):
+    """Drafts cannot be run in isolation here, so they are not run at all; the message says why."""
+
+
+class TaskFileError(CopeError):
+    """A file of tasks or of answers cannot be read; the message names it and what is wrong."""
 
 
 class KeyStoreError(CopeError):

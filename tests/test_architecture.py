@@ -14,6 +14,7 @@ import anthropic
 import httpx2
 import pytest
 
+from cope_lsp.egress.loopback import ADDRESS
 from tests.egress.outlets import outlets
 
 ROOT = Path(__file__).parent.parent
@@ -74,15 +75,19 @@ def test_every_layer_is_under_the_import_contract() -> None:
 
 
 MAY_CONNECT = {
+    "checks/judge.py": {"a module whose name is computed"},
+    "checks/keeper.py": {"a module whose name is computed"},
     "egress/download.py": {"httpx2", "ssl"},
     "egress/gate.py": {"httpx2"},
     "egress/keyring_child.py": {"keyring"},
+    "egress/loopback.py": {"h11", "http", "start_server"},
     "egress/offline.py": {"socket"},
     "models/claude.py": {"anthropic"},
     "models/faults.py": {"anthropic", "httpx2", "ssl"},
+    "models/standin.py": {"http"},
 }
-"""All that knows the network. `faults.py` and, of ssl, `download.py` name exceptions only; `claude.py` is
-handed its transport."""
+"""All that knows the network. `faults.py` and, of ssl, `download.py` name exceptions only, `standin.py` status
+codes; `claude.py` is handed its transport; what `checks` import by a computed name is in a cage without network."""
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -101,6 +106,14 @@ def test_faults_are_the_only_thing_that_is_taken_from_a_transport_outside_the_ga
     ]
     assert taken
     assert all(issubclass(thing, Exception) for thing in taken)
+
+
+def test_what_listens_does_so_on_loopback_only() -> None:
+    tree = ast.parse((PACKAGE / "egress" / "loopback.py").read_text("utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    (start,) = [call for call in calls if ast.unparse(call.func) == "asyncio.start_server"]
+    assert ast.unparse(start.args[1]) == "ADDRESS"
+    assert ADDRESS == "127.0.0.1"
 
 
 def test_the_sdk_gets_its_transport_from_the_gate_and_its_address_from_us() -> None:

@@ -12,6 +12,9 @@ PACKAGE = Path(__file__).parent.parent / "cope_lsp"
 NATIVE = {"cope_lsp.engine.llama", "cope_lsp.engine.scheduler", "cope_lsp.engine.service"}
 """These load llama.cpp, and nothing but the engine's process may load them."""
 
+CAGED = {"cope_lsp.checks.cage", "cope_lsp.checks.keeper"}
+"""These run in a cage of Linux, and nothing outside may load them."""
+
 WITHOUT_POSIX = """
 import builtins, importlib, json, sys
 
@@ -53,7 +56,7 @@ def modules() -> list[str]:
     files = (path for path in PACKAGE.rglob("*.py") if "sample" not in path.parts)
     parts = (path.relative_to(PACKAGE.parent).with_suffix("").parts for path in files)
     names = {".".join(part for part in path if part != "__init__") for path in parts}
-    return sorted(names - NATIVE - {"cope_lsp.__main__"})
+    return sorted(names - NATIVE - CAGED - {"cope_lsp.__main__"})
 
 
 def printed(script: str, argument: str) -> list[str]:
