@@ -196,14 +196,8 @@ def test_tests_are_three_visible_and_ten_or_more_hidden_on_different_inputs() ->
     for task in everything():
         tests = (*task.visible_tests, *task.hidden_tests)
         assert (len(task.visible_tests), len(task.hidden_tests) >= 10) == (3, True)
-        calls = {
-            ast.unparse(node) for test in tests for node in ast.walk(ast.parse(test)) if is_call(node, task)
-        }
+        calls = {re.split(r" (?:==|is) ", test)[0] for test in tests}
         assert len(calls) == len(tests)
-
-
-def is_call(node: ast.AST, task: FamilyTask) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == task.name
 
 
 def test_no_constant_passes_the_hidden_tests() -> None:

@@ -41,9 +41,9 @@ _BUILTINS = {name: getattr(builtins, name) for name in sorted(CALLABLE)} | {"__i
 def function_of(step: Step) -> Function:
     """Return one step as a function."""
     operation = step.operation
-    code = step.fill(operation.code, x="x", y="y__")
+    code = step.fill(operation.code, x="x__", y="y__")
     lines = [f"return {code}"] if operation.is_expression else [*code.splitlines(), "return y__"]
-    return compiled("def step(x):\n" + "".join(f"    {line}\n" for line in lines), "step")
+    return compiled("def step(x__):\n" + "".join(f"    {line}\n" for line in lines), "step")
 
 
 def run(chain: Chain, value: Value) -> Value:

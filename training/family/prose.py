@@ -21,7 +21,7 @@ _CLAUSE_FRAMES = (
     "Return {p}.", "Return {p}.", "Tell {p}.", "Work out {p}.", "Say {p}.", "Find out {p}.", "Determine {p}.",
     "Report {p}.", "We want to know {p}.", "Let the caller know {p}.",
 )  # fmt: skip
-_TRUTH_FRAMES = (*_CLAUSE_FRAMES, "Check {p}.", "Decide {p}.", "True or false: {p}.")
+_TRUTH_FRAMES = (*_CLAUSE_FRAMES, "Check {p}.", "Decide {p}.", "Test {p}.")
 _ONE_FRAMES = ("What is {p}?", "What is {p}?")
 _MANY: frozenset[Kind] = frozenset({"numbers", "texts", "records", "days"})
 _CLAUSE_WORDS = frozenset({"how", "whether", "what", "which", "who", "where", "when", "if", "why"})
