@@ -86,8 +86,8 @@ MAY_CONNECT = {
     "models/faults.py": {"anthropic", "httpx2", "ssl"},
     "models/standin.py": {"http"},
 }
-"""All that knows the network. `faults.py` and, of ssl, `download.py` name exceptions only, `standin.py` status
-codes; `claude.py` is handed its transport; what `checks` import by a computed name is in a cage without network."""
+"""All that knows the network. `faults.py` and, of ssl, `download.py` name exceptions only, `standin.py` a few
+codes; `claude.py` is handed its transport. What `checks` imports by a computed name is imported in a cage."""
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

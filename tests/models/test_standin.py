@@ -240,9 +240,12 @@ async def test_a_plan_is_asked_for_charged_and_answered_in_the_plain_format(
     gate = Gate(ConsentStore(tmp_path / "consent"), Audit(tmp_path / "sent"))
     gate.consent.record(tmp_path, url, "allowed")
     teller = Teller(Ledger(tmp_path / "ledger"))
-    prices = PriceTable.load(tmp_path / "prices.toml")
     claude = Claude(
-        Config(hosted_endpoint=url), gate, teller, prices=prices, environment={"COPE_LSP_API_KEY": "k"}
+        Config(hosted_endpoint=url),
+        gate,
+        teller,
+        prices=lambda: PriceTable.load(tmp_path / "prices.toml"),
+        environment={"COPE_LSP_API_KEY": "k"},
     )
     question = planner.guideline_question(passage(STUB, 1), "", tmp_path, tmp_path / "log.py")
     answer = await claude.ask(question)
