@@ -1,6 +1,7 @@
 """The pantry: the ingredients that both models are made of, made once and kept."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -14,6 +15,7 @@ from training.corpus import Corpus, SourceFile
 from training.exercises import Exercise
 from training.family import generator
 from training.family.operation import OPERATIONS_DIR
+from training.family.task import FamilyTask, Split
 from training.manifest import Manifest, describe
 from training.recipe import BUILD_DIR, Ingredients, digest_of
 from training.samples import Materials
@@ -66,15 +68,18 @@ class Pantry:
         path = self.folder / "family.jsonl"
         if not path.exists():
             say(f"making {self.ingredients.family_tasks:,} exercises")
-            drawn = generator.tasks("train", self.ingredients.family_tasks, FAMILY_SEED, tests=False)
+            drawn = self._drawn("train", self.ingredients.family_tasks)
             exercises.save(map(exercises.of_task, drawn), path)
         return exercises.load(path)
 
     @cached_property
     def family_held_out(self) -> list[Exercise]:
         """Exercises whose compositions training never shows."""
-        drawn = generator.tasks("held-out", self.ingredients.family_held_out, FAMILY_SEED, tests=False)
-        return list(map(exercises.of_task, drawn))
+        return list(map(exercises.of_task, self._drawn("held-out", self.ingredients.family_held_out)))
+
+    def _drawn(self, split: Split, count: int) -> Iterator[FamilyTask]:
+        part = self.ingredients.family_part
+        return generator.tasks(split, count, FAMILY_SEED, part=part, tests=False)
 
     @cached_property
     def functions(self) -> list[Exercise]:

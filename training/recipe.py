@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from training.family.task import Part
+
 TRAINING_DIR = Path(__file__).resolve().parent
 BUILD_DIR = TRAINING_DIR / "build"
 EMBEDDED_DIR = TRAINING_DIR.parent / "cope_lsp" / "models" / "embedded"
@@ -40,7 +42,8 @@ class Ingredients:
     line_chars_max: int = 300
     held_out_percent: int = 2
     synthetic_modules: int = 8_000
-    family_tasks: int = 60_000
+    family_part: Part = "core"
+    family_tasks: int = 100_000
     family_held_out: int = 400
     vocabulary: int = 2_048
 
@@ -90,7 +93,7 @@ class Recipe:
 
     # The training. One step sees step_tokens.
     device: Device = "cpu"
-    minutes: float = 55.0
+    minutes: float = 80.0
     tokens_max: int = 40_000_000
     step_tokens: int = 4_096
     matrix_rate: float = 0.015
@@ -140,6 +143,7 @@ NANO_LARGE = Recipe(
     heads=3,
     feed_forward=512,
     diet=Diet(task_share=0.97),
+    minutes=110.0,
     step_tokens=2_048,
     matrix_rate=0.012,
     other_rate=0.004,
@@ -150,7 +154,7 @@ _ON_GPU = {
     "minutes": 20.0,
     "tokens_max": 2_000_000_000,
     "step_tokens": 65_536,
-    "ingredients": Ingredients(family_tasks=400_000),
+    "ingredients": Ingredients(family_part="whole", family_tasks=400_000),
 }
 NANO_GPU = replace(NANO, width=192, layers=7, feed_forward=512, **_ON_GPU)  # type: ignore[arg-type]
 NANO_LARGE_GPU = replace(NANO_LARGE, width=384, layers=10, heads=6, feed_forward=1_024, **_ON_GPU)  # type: ignore[arg-type]

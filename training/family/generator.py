@@ -12,10 +12,10 @@ from training.family.execution import Chain, is_sound
 from training.family.operation import KINDS, OPERATIONS_DIR, Kind, Operation, OperationError, Step, load
 from training.family.splits import belongs, split_of, wording_of
 from training.family.suite import draw_suite
-from training.family.task import FamilyTask, Split
+from training.family.task import FamilyTask, Part, Split
 
 PREAMBLE = "from datetime import date, timedelta\n\n\n"
-LENGTHS, LENGTH_WEIGHTS = (1, 2, 3), (35, 45, 20)
+LENGTHS, LENGTH_WEIGHTS = (1, 2, 3), (45, 45, 10)
 ATTEMPTS_MAX = 20_000
 DATED: frozenset[Kind] = frozenset({"day", "days", "records"})
 """Types whose literals in tests need the preamble."""
@@ -32,17 +32,24 @@ class Choices:
 
 
 def tasks(
-    split: Split, count: int, seed: int, *, tests: bool = True, folder: Path = OPERATIONS_DIR
+    split: Split,
+    count: int,
+    seed: int,
+    *,
+    part: Part = "core",
+    tests: bool = True,
+    folder: Path = OPERATIONS_DIR,
 ) -> Iterator[FamilyTask]:
     """Yield `count` tasks of a split; the same arguments give the same tasks, in any process.
 
-    Training needs no tests: `tests=False` leaves both lists empty, changes nothing else, and is several times
-    faster. `folder` holds the operations.
+    The core is made of the common operations only. Training needs no tests: `tests=False` leaves both lists
+    empty, changes nothing else, and is several times faster. `folder` holds the operations.
 
     Raises:
         OperationError: the files of operations cannot be used.
     """
-    table = choices(load(folder))
+    found = load(folder)
+    table = choices(tuple(each for each in found if each.is_core) if part == "core" else found)
     for number in range(count):
         yield _task(split, f"{split}:{seed}:{number}", table, tests=tests)
 

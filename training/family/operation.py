@@ -24,7 +24,7 @@ CALLABLE = frozenset(_CALLABLE_TEXT.split())
 NAMESPACE = CALLABLE | {"date", "timedelta"}
 
 _REQUIRED = ("name", "takes", "gives", "code", "goal", "how", "said")
-_KEYS = frozenset(_REQUIRED) | {"parameter"}
+_KEYS = frozenset(_REQUIRED) | {"parameter", "core"}
 
 
 class OperationError(ValueError):
@@ -48,6 +48,8 @@ class Operation:
     said: tuple[str, ...]
     """Docstring wordings, the commonest and most explicit first."""
     parameters: tuple[Parameter, ...] = ()
+    is_core: bool = False
+    """Whether it is one of the common ones, which are the part of the family for the smallest models."""
 
     @property
     def is_expression(self) -> bool:
@@ -126,6 +128,7 @@ def parse(entry: Mapping[str, Any], place: str) -> Operation:
         how=_text(entry, "how", place),
         said=_said(entry["said"], place),
         parameters=_parameters(entry.get("parameter", []), place),
+        is_core=_truth(entry.get("core", False), place),
     )
     for complaint in complaints(operation):
         raise OperationError(f"{place}: {complaint}.")
@@ -238,6 +241,12 @@ def _kind(entry: Mapping[str, Any], key: str, place: str) -> Kind:
 
 def _is_kind(value: object) -> TypeGuard[Kind]:
     return value in KINDS
+
+
+def _truth(value: object, place: str) -> bool:
+    if not isinstance(value, bool):
+        raise OperationError(f"{place}: let core be true or false.")
+    return value
 
 
 def _said(value: object, place: str) -> tuple[str, ...]:

@@ -41,10 +41,8 @@ _GUIDELINES: dict[int, tuple[str, ...]] = {
 
 
 def draw_said(rng: random.Random, operation: Operation, split: Split) -> int:
-    """Draw the place of a wording: in training as often as people would say it, held out each alike."""
-    if split == "held-out":
-        return rng.randrange(len(operation.said))
-    places, weights = _training_wordings(operation)
+    """Draw the place of a wording, plain ones more often, as people would say it."""
+    places, weights = _wordings(operation, split)
     return rng.choices(places, cum_weights=weights)[0]
 
 
@@ -93,7 +91,8 @@ def _frames(phrase: str, gives: Kind) -> tuple[str, ...]:
 
 
 @cache
-def _training_wordings(operation: Operation) -> tuple[list[int], list[float]]:
-    """Return the places that training shows and their cumulative weights."""
-    places = [place for place in range(len(operation.said)) if place != unseen_wording(operation)]
+def _wordings(operation: Operation, split: Split) -> tuple[list[int], list[float]]:
+    """Return the places that a split shows and their cumulative weights; training never shows one of them."""
+    hidden = unseen_wording(operation) if split == "train" else None
+    places = [place for place in range(len(operation.said)) if place != hidden]
     return places, list(accumulate((rank + 1) ** -ZIPF_EXPONENT for rank in range(len(places))))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Split = Literal["train", "held-out"]
+Part = Literal["core", "whole"]
 Wording = Literal["explicit", "indirect", "unseen"]
 
 
