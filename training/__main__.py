@@ -13,11 +13,12 @@ from typing import Any
 from training import card, curves, synthetic
 from training.evaluate import Filler, HeldOut, Unseen, evaluate, loss_of
 from training.export import export
+from training.growth import Weights, grown
 from training.pantry import Pantry, say
 from training.recipe import BUILD_DIR, EMBEDDED_DIR, OUT_DIRS, RECIPES, TRAINING_DIR, Recipe, smoke
 from training.samples import Sampler
 from training.schedule import Progress
-from training.train import LOG_FILE, Measured, Trainer, weights_of
+from training.train import LOG_FILE, Measured, Trainer, weights_in, weights_of
 
 REPORT_STEPS = 20
 
@@ -27,8 +28,7 @@ def main() -> int:
     arguments = _arguments()
     recipe = _recipe(arguments)
     pantry = Pantry(recipe.ingredients, arguments.benchmarks)
-    build = BUILD_DIR / f"{recipe.name}-{recipe.digest}-{pantry.key}"
-    build.mkdir(parents=True, exist_ok=True)
+    build = build_dir(recipe, pantry)
     out = arguments.out or (build / "out" if arguments.smoke else OUT_DIRS[arguments.model])
     try:
         Workshop(recipe, pantry, build, arguments.results).make(out)
@@ -36,6 +36,13 @@ def main() -> int:
         print("\nStopped. The same command goes on from the last checkpoint.")
         return 130
     return 0
+
+
+def build_dir(recipe: Recipe, pantry: Pantry) -> Path:
+    """Return the folder for what a recipe makes; other choices work elsewhere."""
+    folder = BUILD_DIR / f"{recipe.name}-{recipe.digest}-{pantry.key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @dataclass(frozen=True)
@@ -60,11 +67,20 @@ class Workshop:
 
     def _train(self) -> Trainer:
         sampler = Sampler(self.pantry.materials, self.pantry.tokenizer, self.recipe)
-        trainer = Trainer(self.recipe, sampler, self.build)
+        trainer = Trainer(self.recipe, sampler, self.build, self._origin())
         step = trainer.progress.step
         say(f"training {self.recipe.name}, {trainer.parameters:,} parameters, from step {step}")
         trainer.run(self._report, self._measure(trainer, sampler))
         return trainer
+
+    def _origin(self) -> Weights | None:
+        small = self.recipe.grows_from
+        if small is None:
+            return None
+        try:
+            return grown(weights_in(build_dir(small, self.pantry)), small, self.recipe)
+        except FileNotFoundError:
+            raise SystemExit(f"{self.recipe.name} grows from {small.name}: train that one first.") from None
 
     def _measure(self, trainer: Trainer, sampler: Sampler) -> Callable[[], Measured]:
         held_out = HeldOut.of(self.pantry.files[1], self.pantry.family_held_out, sampler, self.recipe)

@@ -86,6 +86,9 @@ class Recipe:
     rope_base: float = 10_000.0
     norm_epsilon: float = 1e-5
 
+    grows_from: "Recipe | None" = None
+    """Whose trained network this one starts from, twice as wide; None: from nothing."""
+
     # The samples: rows of one length a step.
     diet: Diet = Diet(task_share=0.72)
     row_tokens: tuple[int, ...] = (256, 512)
@@ -125,7 +128,9 @@ class Recipe:
 
         Minutes and threads do not count: a training may go on for longer, or with more of them.
         """
-        return digest_of(replace(self, minutes=0.0, threads=1))
+        origin = self.grows_from
+        plain = replace(origin, minutes=0.0, threads=1) if origin else None
+        return digest_of(replace(self, minutes=0.0, threads=1, grows_from=plain))
 
 
 def digest_of(choices: Recipe | Ingredients) -> str:
@@ -140,13 +145,15 @@ NANO_LARGE = Recipe(
     title="A small Python model that plans for cope-nano, a stand-in for a hosted model",
     width=192,
     layers=7,
-    heads=3,
+    heads=6,
     feed_forward=512,
+    grows_from=NANO,
     diet=Diet(task_share=0.97),
-    minutes=110.0,
+    minutes=42.0,
+    threads=2,
     step_tokens=2_048,
-    matrix_rate=0.012,
-    other_rate=0.004,
+    matrix_rate=0.007,
+    other_rate=0.002,
 )
 
 _ON_GPU = {
@@ -157,7 +164,8 @@ _ON_GPU = {
     "ingredients": Ingredients(family_part="whole", family_tasks=400_000),
 }
 NANO_GPU = replace(NANO, width=192, layers=7, feed_forward=512, **_ON_GPU)  # type: ignore[arg-type]
-NANO_LARGE_GPU = replace(NANO_LARGE, width=384, layers=10, heads=6, feed_forward=1_024, **_ON_GPU)  # type: ignore[arg-type]
+_LARGE_ON_GPU = replace(NANO_LARGE, width=384, layers=10, heads=6, feed_forward=1_024, **_ON_GPU)  # type: ignore[arg-type]
+NANO_LARGE_GPU = replace(_LARGE_ON_GPU, grows_from=NANO_GPU)
 
 RECIPES: dict[tuple[str, str], Recipe] = {
     ("nano", "cpu"): NANO,

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from training.growth import Weights
 from training.muon import Muon
 from training.network import Network
 from training.recipe import Recipe
@@ -21,6 +20,7 @@ from training.schedule import Progress, rate_share
 SMOOTHING = 0.98
 LOG_STEPS = 10
 LOG_FILE = "log.jsonl"
+CHECKPOINT_FILE = "checkpoint.pt"
 
 Measured = dict[str, float]
 """Losses on what is not trained on, in nats per token, by the name of the material."""
@@ -29,14 +29,17 @@ Measured = dict[str, float]
 class Trainer:
     """A network with its optimizers and its place in the schedule."""
 
-    def __init__(self, recipe: Recipe, sampler: Sampler, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, sampler: Sampler, folder: Path, start: Weights | None = None) -> None:
+        """Go on from the folder's checkpoint, or begin, with the weights of `start` if there are some."""
         torch.manual_seed(recipe.ingredients.seed)
         torch.set_num_threads(recipe.threads)
         self._recipe = recipe
         self._sampler = sampler
-        self._checkpoint = folder / "checkpoint.pt"
+        self._checkpoint = folder / CHECKPOINT_FILE
         self._log = folder / LOG_FILE
         self.network = Network(recipe).to(recipe.device)
+        if start is not None:
+            self.network.load_state_dict({name: torch.from_numpy(each) for name, each in start.items()})
         self.progress = Progress()
         self._optimizers = build_optimizers(self.network, recipe)
         if self._checkpoint.exists():
@@ -153,6 +156,16 @@ def weighted_loss(network: nn.Module, ids: Tensor, weights: Tensor) -> Tensor:
     return (losses * shares).sum() / shares.sum()
 
 
-def weights_of(network: nn.Module) -> dict[str, NDArray[np.float32]]:
+def weights_of(network: nn.Module) -> Weights:
     """Return the trained weights by the names they have in the network."""
     return {name: tensor.float().cpu().numpy() for name, tensor in network.state_dict().items()}
+
+
+def weights_in(folder: Path) -> Weights:
+    """Return the weights of the checkpoint in a folder.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    state: dict[str, Any] = torch.load(folder / CHECKPOINT_FILE, weights_only=True, map_location="cpu")
+    return {name: tensor.float().numpy() for name, tensor in state["network"].items()}
