@@ -19,6 +19,7 @@ from training.recipe import BUILD_DIR, EMBEDDED_DIR, OUT_DIRS, RECIPES, TRAINING
 from training.samples import Sampler
 from training.schedule import Progress
 from training.train import LOG_FILE, Measured, Trainer, weights_in, weights_of
+from training.verify import UnfitError, verify
 
 REPORT_STEPS = 20
 
@@ -32,6 +33,9 @@ def main() -> int:
     out = arguments.out or (build / "out" if arguments.smoke else OUT_DIRS[arguments.model])
     try:
         Workshop(recipe, pantry, build, arguments.results).make(out)
+    except UnfitError as error:
+        print(f"Not published: {error}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on from the last checkpoint.")
         return 130
@@ -135,6 +139,8 @@ class Workshop:
         out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(model, out / model.name)
         (out / "MODEL_CARD.md").write_text(text, encoding="utf-8")
+        held_out = (file.text for file in self.pantry.files[1])
+        verify(out / model.name, out / "MODEL_CARD.md", self.pantry.tokenizer, held_out)
         shutil.copyfile(self.build / LOG_FILE, records / f"{self.recipe.name}.{LOG_FILE}")
         if out in (EMBEDDED_DIR, records):
             shutil.copyfile(self.build / "manifest.json", records / "manifest.json")
