@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-EMBEDDED = "cope-nano-v0.gguf"
+EMBEDDED = "cope-nano-v1.gguf"
 UNKNOWN = "unknown"
 
 _OPEN_LICENCES = frozenset({"apache-2.0", "mit"})

@@ -23,7 +23,7 @@ def test_ghost_text_is_shown_beside_what_the_author_wrote(shell: Shell) -> None:
     done = shell.run("demo")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert done.stdout.startswith("Ghost text from cope-nano-v0.gguf on this machine.")
+    assert done.stdout.startswith("Ghost text from cope-nano-v1.gguf on this machine.")
     assert done.stdout.count("<- the author") == len(PLACES)
     offered = int(done.stdout.partition(f" of {len(PLACES)} places")[0].split()[-1])
     assert offered >= 1

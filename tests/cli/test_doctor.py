@@ -40,7 +40,7 @@ def test_all_is_well_without_any_setting(shell: Shell) -> None:
     assert list(found) == SUBJECTS
     assert not any(finding["state"] == "broken" for finding in found.values())
     assert found["settings file"]["fact"].startswith("none needed; it would be ")
-    assert found["model"]["fact"].startswith("cope-nano-v0 ")
+    assert found["model"]["fact"].startswith("cope-nano-v1 ")
     assert found["languages"]["fact"] == "python; silent in others"
     assert found["ghost text"]["state"] == "ok", found["ghost text"]
 

@@ -360,7 +360,7 @@ def test_the_speed_of_a_model_is_measured(shell: Shell) -> None:
     speed = shell.json("models", "bench")
     assert speed["prompt_tokens_per_s"] > 1
     assert speed["output_tokens_per_s"] > 1
-    assert speed["model"].startswith("cope-nano-v0")
+    assert speed["model"].startswith("cope-nano-v1")
 
 
 def test_every_fact_of_the_catalogue_has_a_page_or_is_unknown() -> None:

@@ -11,9 +11,11 @@ import pytest
 from gguf import GGUFReader, TokenType
 from llama_cpp import Llama
 
+from cope_lsp.cascade.prompts import Parts, plain, read
 from cope_lsp.models.catalog import embedded_path
 from training import tokenizer
 from training.recipe import EMBEDDED_DIR, NANO, SPECIAL_TOKENS, TRAINING_DIR
+from training.samples import fim_prompt
 
 MODEL = embedded_path()
 TOKENIZER = tokenizer.load()
@@ -110,15 +112,28 @@ def test_the_model_is_small() -> None:
     assert MODEL.stat().st_size < 20_000_000
 
 
-def test_the_model_fills_in_and_stops() -> None:
+@pytest.fixture(scope="module")
+def model() -> Iterator[Llama]:
     llama = Llama(str(MODEL), n_ctx=256, n_threads=1, verbose=False)
-    ids = tokenizer.special_ids(TOKENIZER)
-    prefix = TOKENIZER.encode("def add(a, b):\n    return ").ids
-    prompt = [ids["<|fim_prefix|>"], *prefix, ids["<|fim_suffix|>"], *TOKENIZER.encode("\n").ids]
-    answer = llama.create_completion([*prompt, ids["<|fim_middle|>"]], max_tokens=32, temperature=0.0)
+    yield llama
     llama.close()
-    assert answer["choices"][0]["text"] == "a + b"
-    assert answer["choices"][0]["finish_reason"] == "stop"
+
+
+def test_the_model_fills_in_and_stops(model: Llama) -> None:
+    prefix = TOKENIZER.encode("def load(path):\n    with open(path) as file:\n        return ").ids
+    prompt = fim_prompt(prefix, TOKENIZER.encode("\n").ids, tokenizer.special_ids(TOKENIZER))
+    (choice,) = model.create_completion(prompt, max_tokens=32, temperature=0.0)["choices"]
+    assert (choice["text"], choice["finish_reason"]) == ("file.read()", "stop")
+
+
+def test_the_model_writes_a_function_of_the_family_and_stops(model: Llama) -> None:
+    parts = Parts("", "def first_values(values):", "Find the first 4 of the values.")
+    prompt = TOKENIZER.encode(plain(parts, "goal-and-code")).ids
+    (choice,) = model.create_completion(prompt, max_tokens=64, temperature=0.0)["choices"]
+    assert choice["finish_reason"] == "stop"
+    answer = read(parts, "goal-and-code", choice["text"])
+    assert answer.draft == "    return values[:4]\n"
+    assert "first 4" in answer.goal
 
 
 def test_the_card_names_the_hash_and_the_size_of_the_file(card: str) -> None:
