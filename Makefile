@@ -30,7 +30,7 @@ check: $(VENV)/dev.stamp ## lint, types, architecture
 bench: $(VENV)/dev.stamp ## measure speed and memory beside llama.cpp's own tools
 	$(BIN)/python -m tests.benchmarks
 
-model: $(VENV)/run.stamp ## train the embedded model again, from nothing (about an hour)
+model: $(VENV)/run.stamp ## train the embedded model again, from nothing (about an hour and a half)
 	$(MAKE) -C training model
 
 lock: ## pin the dependencies again (needs uv)
