@@ -52,6 +52,8 @@ class Trainer:
 
     def run(self, report: Callable[[Progress], None], measure: Callable[[], Measured]) -> None:
         """Train to the end of the budget; a kill loses at most `checkpoint_s` seconds."""
+        if self.progress.share(self._recipe) >= 1.0:
+            return
         saved_s = measured_s = self.progress.elapsed_s
         while self.progress.share(self._recipe) < 1.0:
             self._timed_step()
