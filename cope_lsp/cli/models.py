@@ -91,7 +91,7 @@ def _verify(arguments: argparse.Namespace, loaded: Loaded) -> int:
     store = Store()
     console = Console(stderr=True, quiet=arguments.json)
     rows = [_embedded_row()]
-    for held in store.held():
+    for held in store.noted():
         with console.status(f"reading {escape(held.name)}"):
             rows.append(_row(held))
     rows += _missing_choices(loaded)

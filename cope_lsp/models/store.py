@@ -63,19 +63,18 @@ class Store:
 
     def held(self) -> Iterator[Held]:
         """Yield every model that is here whole, by name."""
+        yield from (held for held in self.noted() if _has_its_size(held))
+
+    def noted(self) -> Iterator[Held]:
+        """Yield every model that came whole and whose file is still there, by name, changed since or not."""
         manifests = self.folder.rglob("*.gguf.json")
-        found = (self.at(path.with_name(path.name.removesuffix(".json"))) for path in manifests)
+        found = (_noted_at(path.with_name(path.name.removesuffix(".json"))) for path in manifests)
         yield from sorted(filter(None, found), key=lambda held: held.name)
 
     def at(self, path: Path) -> Held | None:
         """Return the model at `path`; None when there is none, or none that came whole."""
-        try:
-            with _manifest(path).open("rb") as file:
-                value = json.loads(file.read(NOTE_BYTES_MAX))
-            held = Held(path=path, **value)
-            return held if path.is_file() and path.stat().st_size == held.bytes else None
-        except (OSError, ValueError, TypeError):
-            return None
+        held = _noted_at(path)
+        return held if held and _has_its_size(held) else None
 
     def of(self, entry: Recommended) -> Held | None:
         """Return the model of the catalogue's `entry`; where it names no file, any of its repository."""
@@ -163,6 +162,22 @@ def is_gguf(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def _noted_at(path: Path) -> Held | None:
+    try:
+        with _manifest(path).open("rb") as file:
+            value = json.loads(file.read(NOTE_BYTES_MAX))
+        return Held(path=path, **value) if path.is_file() else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _has_its_size(held: Held) -> bool:
+    try:
+        return held.path.stat().st_size == held.bytes
     except OSError:
         return False
 

@@ -16,6 +16,7 @@ from cope_lsp.models.catalog import UNKNOWN, embedded_path, recommended, resolve
 from cope_lsp.models.store import Store
 from tests.cli.conftest import COPE_LSP, TIMEOUT_S, Shell, interrupt, is_clean
 from tests.models.hub_server import FILE, REPOSITORY, Behaviour, HubServer, serving
+from tests.random_model import Shape, write_random_model
 
 DATA = embedded_path().read_bytes()
 MODEL = f"{REPOSITORY}/{FILE}"
@@ -23,9 +24,16 @@ MODEL = f"{REPOSITORY}/{FILE}"
 Used = Callable[..., str]
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return a model of a few megabytes: large enough to be cut in the middle."""
+    shape = Shape(width=256, layers=4, feed_forward=512)
+    return write_random_model(tmp_path_factory.mktemp("hub") / "model.gguf", shape).read_bytes()
+
+
 @pytest.fixture
-def hub() -> Iterator[HubServer]:
-    with serving(DATA) as server:
+def hub(data: bytes) -> Iterator[HubServer]:
+    with serving(data) as server:
         yield server
 
 
@@ -139,9 +147,11 @@ def test_offline_no_request_is_made_and_the_way_by_hand_is_told(user: Shell, hub
     assert hub.requests == []
 
 
-def test_a_file_that_was_carried_here_is_taken_in_where_it_lies(user: Shell, hub: HubServer) -> None:
+def test_a_file_that_was_carried_here_is_taken_in_where_it_lies(
+    user: Shell, hub: HubServer, data: bytes
+) -> None:
     target(user).parent.mkdir(parents=True)
-    target(user).write_bytes(DATA)
+    target(user).write_bytes(data)
     assert "carry it here again" in told(user, "pull", str(target(user)), "--sha256", "0" * 64)
     assert here(user) == []
     taken = user.json("models", "pull", target(user), "--sha256", hub.sha256, COPE_LSP_OFFLINE="true")
@@ -201,10 +211,10 @@ def test_a_pull_that_was_killed_is_gone_on_with(user: Shell, hub: HubServer) -> 
 
 
 def test_a_pull_may_be_killed_at_any_moment(
-    user: Shell, hub: HubServer, scale: Callable[[int, int], int]
+    user: Shell, hub: HubServer, data: bytes, scale: Callable[[int, int], int]
 ) -> None:
     user.json("models", "pull", MODEL, "--yes")
-    for size in range(0, len(DATA), len(DATA) // scale(3, 12)):
+    for size in range(0, len(data), len(data) // scale(3, 12)):
         target(user).with_name(f"{FILE}.json").unlink(missing_ok=True)
         target(user).unlink(missing_ok=True)
         hub.behaviour = Behaviour(stalls_after=size)
@@ -328,11 +338,12 @@ def test_what_is_no_model_cannot_be_used(shell: Shell, used: Used, name: str) ->
     assert used() == str(embedded_path())
 
 
-def test_a_changed_file_is_found_by_its_sum(user: Shell) -> None:
+@pytest.mark.parametrize("size", [None, 1_000])
+def test_a_changed_file_is_found_by_its_sum(user: Shell, size: int | None) -> None:
     user.json("models", "pull", MODEL, "--yes")
-    data = bytearray(DATA)
-    data[1000] ^= 1
-    target(user).write_bytes(data)
+    data = bytearray(target(user).read_bytes())
+    data[500] ^= 1
+    target(user).write_bytes(data[:size])
     changed = user.json("models", "verify", code=1)[-1]
     assert (changed["name"], changed["state"]) == (MODEL, "changed")
     assert "pull it again" in changed["fact"]
