@@ -1,7 +1,7 @@
 """Plans: the short texts that stand between who plans and who executes, and how they are handed on.
 
 "Efficient LLM Collaboration via Planning", section 3: in stage 1 every sample draws its own goal; the one
-behind the answer of the majority goes on to stage 2, where the guideline of the large model joins it, and both
+behind the majority goes on to stage 2, where the guideline of the large model joins it, and both
 reach the executor.
 """
 
