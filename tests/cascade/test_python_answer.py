@@ -55,7 +55,7 @@ SAME = {
         ["t = int", "@t", "def g(x: t = t, *y: t, z=t, **more) -> t: ...", "class A(t, m=t): ..."],
         ["u = int", "@u", "def g(x: u = u, *y: u, z=u, **more) -> u: ...", "class A(u, m=u): ..."],
     ),
-    "a bare except": (["try:", "    k()", "except:", "    a = 1"], ["try:", "    k()", "except:", "    b = 1"]),
+    "a bare except": (["try: k()", "except: a = 1"], ["try: k()", "except: b = 1"]),
     "a class inside": (["class A:", "    x = 1", "return A"], ["class B:", "    x = 1", "return B"]),
     "a name that a parameter of an inner function hides": (
         ["t = k", "return (lambda t: t)(t)"],
