@@ -15,6 +15,7 @@ from cope_lsp.engine.process import EngineProcess
 from cope_lsp.errors import GenerationError
 from cope_lsp.values import FimMark, Generation, Limits, Sample, Sampling, Text
 from tests.engine.conftest import MakeEngine, draw, generation, prompt
+from tests.random_model import Shape, write_random_model
 
 LONG_TEXT = "import json\n\n\n" + "".join(f"def step_{n}(x):\n    return x + {n}\n\n\n" for n in range(30))
 
@@ -152,7 +153,9 @@ async def test_who_has_enough_samples_may_stop_early(engine: EngineProcess) -> N
     assert (await draw(engine, generation(tokens=4))).samples
 
 
-async def test_interactive_work_overtakes_batch_work(engine: EngineProcess) -> None:
+async def test_interactive_work_overtakes_batch_work(make_engine: MakeEngine, tmp_path: Path) -> None:
+    shape = Shape(width=256, layers=8, feed_forward=1024)  # slow enough: the batch takes seconds
+    engine = make_engine(write_random_model(tmp_path / "slow.gguf", shape))
     await engine.start()
     slow = generation(tokens=400, temperature=1.5, samples=8, priority="batch", deadline_s=60)
     batch = asyncio.create_task(draw(engine, slow))

@@ -25,7 +25,7 @@ from cope_lsp.models.standin import Asked, StandIn
 from cope_lsp.values import Generation, Limits, Sample, Text, Usage
 from tests.models.provider import write_prices
 
-QUESTION = "def add(a, b):\n    return"
+QUESTION = "import json\nimport"  # the model goes on for longer than is asked for
 STUB = '''class Log:
     def peak(self, readings):
         """Return how high the readings
@@ -81,7 +81,7 @@ async def test_the_answer_is_the_models_own_with_its_own_counts(
     message = await sdk.messages.create(**asked())
     sample, usage = await drawn(model, QUESTION, 20)
     assert message.content[0].text == sample.text
-    assert message.usage.input_tokens == usage.prompt_tokens > 5
+    assert message.usage.input_tokens == usage.prompt_tokens > 3
     assert message.usage.output_tokens == usage.output_tokens == 20
     assert (message.stop_reason, message.model, message.role) == ("max_tokens", "nano-large", "assistant")
 
