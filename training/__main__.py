@@ -18,7 +18,7 @@ from training.pantry import Pantry, say
 from training.recipe import BUILD_DIR, EMBEDDED_DIR, OUT_DIRS, RECIPES, TRAINING_DIR, Recipe, smoke
 from training.samples import Sampler
 from training.schedule import Progress
-from training.train import LOG_FILE, Measured, Trainer, weights_in, weights_of
+from training.train import CHECKPOINT_FILE, LOG_FILE, Measured, Trainer, weights_in, weights_of
 from training.verify import UnfitError, verify
 
 REPORT_STEPS = 20
@@ -78,13 +78,14 @@ class Workshop:
         return trainer
 
     def _origin(self) -> Weights | None:
+        """Return the weights to begin with, when this is a beginning and the recipe grows from another."""
         small = self.recipe.grows_from
-        if small is None:
+        if small is None or (self.build / CHECKPOINT_FILE).exists():
             return None
-        try:
-            return grown(weights_in(build_dir(small, self.pantry)), small, self.recipe)
-        except FileNotFoundError:
-            raise SystemExit(f"{self.recipe.name} grows from {small.name}: train that one first.") from None
+        folder = build_dir(small, self.pantry)
+        if not (folder / small.file_name).exists():
+            raise SystemExit(f"{self.recipe.name} grows from {small.name}: train that one to its end first.")
+        return grown(weights_in(folder), small, self.recipe)
 
     def _measure(self, trainer: Trainer, sampler: Sampler) -> Callable[[], Measured]:
         held_out = HeldOut.of(self.pantry.files[1], self.pantry.family_held_out, sampler, self.recipe)
@@ -135,12 +136,11 @@ class Workshop:
 
     def _publish(self, out: Path, model: Path, text: str) -> None:
         """Copy what belongs to the project; records of the pair lie beside the recipe."""
+        verify(model, text, self.pantry.tokenizer, (file.text for file in self.pantry.files[1]))
         records = TRAINING_DIR if out in OUT_DIRS.values() else out
         out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(model, out / model.name)
         (out / "MODEL_CARD.md").write_text(text, encoding="utf-8")
-        held_out = (file.text for file in self.pantry.files[1])
-        verify(out / model.name, out / "MODEL_CARD.md", self.pantry.tokenizer, held_out)
         shutil.copyfile(self.build / LOG_FILE, records / f"{self.recipe.name}.{LOG_FILE}")
         if out in (EMBEDDED_DIR, records):
             shutil.copyfile(self.build / "manifest.json", records / "manifest.json")

@@ -73,7 +73,8 @@ def _head(recipe: Recipe, run: Run) -> str:
 
 {recipe.title}: {run.parameters:,} parameters, {recipe.layers} layers, {recipe.width} wide,
 {recipe.context_tokens:,} tokens of context, {recipe.ingredients.vocabulary:,} tokens of byte-level BPE.
-Architecture `llama`, quantised to {recipe.quantisation}. It was trained from nothing on {_machine(recipe)}
+Architecture `llama`, quantised to {recipe.quantisation}. It was trained {_beginning(recipe)} \
+on {_machine(recipe)}
 by `training/` in this repository, which also wrote this card.
 
 | | |
@@ -87,6 +88,10 @@ by `training/` in this repository, which also wrote this card.
 | prompt for a function | as in `cope_lsp/cascade/prompts.py`: plans are comments below the docstring |
 | end of an answer | `<\\|endoftext\\|>` |
 """
+
+
+def _beginning(recipe: Recipe) -> str:
+    return f"from {recipe.grows_from.name}, out of which it grew," if recipe.grows_from else "from nothing"
 
 
 def _machine(recipe: Recipe) -> str:
@@ -192,11 +197,16 @@ def _row(part: Part) -> str:
     return f"| {part.name} | {part.version} | {part.licence} | {part.files} | {part.bytes:,} |"
 
 
+def _command(recipe: Recipe) -> str:
+    return "make -C training nano-large" if recipe.grows_from else "make model"
+
+
 def _reproduce(recipe: Recipe, run: Run) -> str:
     return f"""\
 ## How to make it again
 
-`make model` runs the recipe `{recipe.digest}` with seed {recipe.ingredients.seed:,}. Corpus, tokenizer and
+`{_command(recipe)}` runs the recipe `{recipe.digest}` \
+with seed {recipe.ingredients.seed:,}. Corpus, tokenizer and
 order of the samples come out the same from the same versions; the schedule follows the clock
 ({recipe.minutes:.0f} minutes of training), so a faster machine sees more tokens than the
 {run.tokens / 1e6:.1f} million here and the weights differ.

@@ -188,7 +188,8 @@ def smoke(recipe: Recipe) -> Recipe:
     )
     return replace(
         recipe,
-        name="cope-smoke",
+        name=f"{recipe.name}-smoke",
+        grows_from=smoke(recipe.grows_from) if recipe.grows_from else None,
         ingredients=few,
         minutes=0.4,
         fim_tasks=20,

@@ -12,12 +12,12 @@ class UnfitError(Exception):
     """What was made must not be published; the message says what is wrong with it."""
 
 
-def verify(model: Path, card: Path, tokenizer: Tokenizer, texts: Iterable[str]) -> None:
+def verify(model: Path, card: str, tokenizer: Tokenizer, texts: Iterable[str]) -> None:
     """Compare the finished files with what they were made of.
 
     Args:
         model: the GGUF file.
-        card: its card.
+        card: the text of its card.
         tokenizer: the one of the training.
         texts: where llama.cpp and the tokenizer must agree token by token.
 
@@ -25,9 +25,8 @@ def verify(model: Path, card: Path, tokenizer: Tokenizer, texts: Iterable[str]) 
         UnfitError: they do not belong together.
     """
     content = model.read_bytes()
-    text = card.read_text(encoding="utf-8")
-    if hashlib.sha256(content).hexdigest() not in text or f"{len(content):,} bytes" not in text:
-        raise UnfitError(f"{card} does not name the hash and the size of {model.name}")
+    if hashlib.sha256(content).hexdigest() not in card or f"{len(content):,} bytes" not in card:
+        raise UnfitError(f"the card does not name the hash and the size of {model.name}")
     llama = Llama(str(model), vocab_only=True, verbose=False)
     try:
         for number, each in enumerate(texts):

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Verdict = Literal["passed", "failed", "unknown"]
+from cope_lsp.checks.base import Judgement
+
 Estimator = Literal["tests", "consensus", "perplexity"]
 
 
@@ -21,7 +22,7 @@ class Judged:
 
     answer: str | None
     """What it comes down to; None: it is of no use (it does not parse, it brings a new error)."""
-    tests: Verdict = "unknown"
+    tests: Judgement = "unknown"
     """Of the user's own tests; unknown where none ran."""
     perplexity: float | None = None
     """Of its text under the model that wrote it; 1 is the surest."""

@@ -12,7 +12,7 @@ from typing import Literal
 from cope_lsp.cascade.confidence import Confidence
 from cope_lsp.cascade.plan import PlanKind
 
-Author = Literal["small", "large"]
+Size = Literal["small", "large"]
 Reason = Literal["unsure", "hopeless", "never", "declined", "refused", "over-budget", "nothing-left"]
 
 
@@ -20,8 +20,8 @@ Reason = Literal["unsure", "hopeless", "never", "declined", "refused", "over-bud
 class Stage:
     """One row of the cascade."""
 
-    planner: Author
-    executor: Author
+    planner: Size
+    executor: Size
     plan: PlanKind
     samples: int
     threshold: float

@@ -15,7 +15,7 @@ from cope_lsp.errors import CopeError
 from cope_lsp.evaluation import report, tasks
 from cope_lsp.evaluation.journal import Attempt, Journal, read_all
 from cope_lsp.evaluation.methods import METHODS, Draw
-from cope_lsp.evaluation.session import Contender, Plan, Session
+from cope_lsp.evaluation.session import Contender, Experiment, Session
 from cope_lsp.models.catalog import embedded_path
 
 
@@ -66,8 +66,8 @@ def _run(asked: argparse.Namespace) -> int:
         raise CopeError("a planner-* method needs a second model: --planner GGUF")
     draws = [Draw(count, asked.temperature, asked.seed) for count in asked.samples or [1]]
     found = tasks.read(asked.tasks)[: asked.limit]
-    plan = Plan(found, methods, draws, _contender(asked.executor), planner)
-    asyncio.run(_go(plan, Journal(asked.answers)))
+    experiment = Experiment(found, methods, draws, _contender(asked.executor), planner)
+    asyncio.run(_go(experiment, Journal(asked.answers)))
     return 0
 
 
@@ -79,21 +79,23 @@ def _contender(path: Path) -> Contender:
         raise CopeError(msg) from error
 
 
-async def _go(plan: Plan, journal: Journal) -> None:
+async def _go(experiment: Experiment, journal: Journal) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     sandbox = Sandbox()
-    missing = plan.missing(journal)
+    missing = experiment.missing(journal)
     try:
         with Progress(*columns, console=Console(stderr=True)) as progress:
-            bar = progress.add_task(plan.executor.name, total=sum(map(len, missing.values())))
+            bar = progress.add_task(experiment.executor.name, total=sum(map(len, missing.values())))
 
             def done(attempt: Attempt) -> None:
-                progress.update(bar, advance=1, description=f"{plan.executor.name} {attempt.setting.method}")
+                progress.update(
+                    bar, advance=1, description=f"{experiment.executor.name} {attempt.setting.method}"
+                )
 
-            await Session(plan, journal, sandbox, done).run()
+            await Session(experiment, journal, sandbox, done).run()
     finally:
         await sandbox.close()
-        for contender in filter(None, (plan.executor, plan.planner)):
+        for contender in filter(None, (experiment.executor, experiment.planner)):
             await contender.model.close()
 
 

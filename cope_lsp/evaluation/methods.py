@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cope_lsp.cascade import prompts
+from cope_lsp.cascade.plan import PlanKind
 from cope_lsp.completion import prompt as ghost
 from cope_lsp.evaluation.tasks import Task
 from cope_lsp.models.base import TextModel
@@ -23,8 +24,6 @@ from cope_lsp.values import (
 
 Author = Literal["executor", "planner", "task"]
 """Who writes a plan: the model that writes the draft, another one, or whoever made the task ("perfect")."""
-
-PlanKind = Literal["goal", "guideline"]
 
 PLAN_TOKENS_MAX = 80
 DRAFT_TOKENS_MAX = 256

@@ -39,7 +39,7 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Experiment:
     """What is to be run."""
 
     tasks: Sequence[Task]
@@ -65,9 +65,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A plan, and what it is carried out with."""
+    """An experiment, and what it is carried out with."""
 
-    plan: Plan
+    experiment: Experiment
     journal: Journal
     sandbox: Sandbox
     done: Callable[[Attempt], None]
@@ -80,7 +80,7 @@ class Session:
             CopeError: a model or the sandbox cannot be used; nothing more is tried.
         """
         await self.sandbox.probe()
-        for setting, tasks in self.plan.missing(self.journal).items():
+        for setting, tasks in self.experiment.missing(self.journal).items():
             try:
                 await self._run_setting(setting, tasks)
             except BaseExceptionGroup as errors:
@@ -102,7 +102,7 @@ class Session:
 
     async def _attempt(self, setting: Setting, task: Task) -> Attempt:
         started = time.monotonic()
-        executor, planner = self.plan.executor, self.plan.planner if setting.planner else None
+        executor, planner = self.experiment.executor, self.experiment.planner if setting.planner else None
         method = METHODS[setting.method]
         drafted = await run(task, method, setting.draw, executor.model, planner.model if planner else None)
         return Attempt(

@@ -6,17 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cope_lsp.cascade.confidence import Confidence, Estimator, Judged, Verdict, confidence, perplexity
+from cope_lsp.cascade.confidence import Confidence, Estimator, Judged, confidence, perplexity
+from cope_lsp.checks.base import Judgement
 
 CODE: tuple[Estimator, ...] = ("tests", "consensus")
-VERDICTS: tuple[Verdict, ...] = ("passed", "failed", "unknown")
+JUDGEMENTS: tuple[Judgement, ...] = ("passed", "failed", "unknown")
 
 
 def answers(*texts: str | None) -> list[Judged]:
     return [Judged(text) for text in texts]
 
 
-def run(*verdicts: Verdict) -> list[Judged]:
+def run(*verdicts: Judgement) -> list[Judged]:
     return [Judged(f"draft {place}", verdict) for place, verdict in enumerate(verdicts)]
 
 
@@ -116,7 +117,7 @@ def test_sampling_ends_when_the_rest_cannot_change_it(
         st.builds(
             Judged,
             st.sampled_from([None, "a", "b", "c"]),
-            st.sampled_from(VERDICTS),
+            st.sampled_from(JUDGEMENTS),
             st.one_of(st.none(), st.floats(1.0, 100.0)),
         ),
         max_size=8,

@@ -6,7 +6,7 @@ from training import card
 from training.corpus import Corpus, Source, SourceFile
 from training.exercises import Exercise
 from training.manifest import describe
-from training.recipe import NANO, NANO_GPU
+from training.recipe import NANO, NANO_GPU, NANO_LARGE, smoke
 
 RUN = card.Run(
     steps=100, tokens=614_400, minutes=2.4, parameters=5_000_000, file_bytes=6_000_000, sha256="ab" * 32
@@ -46,6 +46,18 @@ def test_the_card_says_how_the_model_was_made() -> None:
 def test_the_card_says_on_what_machine_the_model_was_made() -> None:
     assert "one GPU" in card.write(NANO_GPU, MANIFEST, RUN, EVALUATION)
     assert "2 processor cores" in card.write(replace(NANO, threads=2), MANIFEST, RUN, EVALUATION)
+
+
+def test_the_card_says_what_the_model_began_with() -> None:
+    assert "trained from nothing" in written()
+    assert "`make model`" in written()
+    large = card.write(NANO_LARGE, MANIFEST, RUN, EVALUATION)
+    assert f"trained from {NANO.name}" in large
+    assert "`make -C training nano-large`" in large
+
+
+def test_the_smallest_form_of_a_recipe_grows_from_the_smallest_form_of_the_other() -> None:
+    assert smoke(NANO_LARGE).grows_from == smoke(NANO)
 
 
 def test_the_card_says_how_good_the_model_is() -> None:

@@ -11,7 +11,7 @@ from training.recipe import EMBEDDED_DIR
 from training.verify import UnfitError, verify
 
 MODEL = embedded_path()
-CARD = EMBEDDED_DIR / "MODEL_CARD.md"
+CARD = (EMBEDDED_DIR / "MODEL_CARD.md").read_text(encoding="utf-8")
 TEXTS = ["def add(a, b):\n    return a + b\n"]
 
 
