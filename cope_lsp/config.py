@@ -4,6 +4,7 @@ Sources, each stronger than the one before: defaults, the model that `models use
 user's file, the model that it chose for the project, the project's `.cope.toml`, the environment, the command
 line. A project's file and an editor's settings arrive with a repository that may
 be hostile: they may set only what its `Setting` allows them, and never a path, a key, a limit or a command.
+A mistake that may hide what the user wants of the network counts as `offline = true` until it is mended.
 """
 
 import os
@@ -264,6 +265,7 @@ class _Loading:
         self._overrides = start.overrides
         self._fields = {setting.key: (name, setting) for name, setting, _ in settings()}
         self._types = {entry.name: entry.type for entry in fields(Config)}
+        self._is_unsure = False
 
     def read_file(self, path: Path, *, trusted: bool) -> None:
         try:
@@ -273,6 +275,7 @@ class _Loading:
             return
         except (OSError, ValueError, RecursionError) as error:  # not UTF-8 and not TOML are ValueErrors
             self._complain(f"{path}: cannot be read: {error}")
+            self._is_unsure = True
             return
         lines = lines_of(text)
         for key, value in _flatten(values):
@@ -299,6 +302,7 @@ class _Loading:
         fault, parsed = _parse(value, str(self._types[name]), setting)
         if fault:
             self._complain(f"{origin}: {key} {fault}, not {_shown(value)}")
+            self._is_unsure |= key.startswith(("offline", "hosted."))
             return
         if not trusted and (refusal := _refusal(setting, parsed, getattr(self._config, name))):
             where = f"{user_file()} or {setting.environment}"
@@ -312,6 +316,9 @@ class _Loading:
             self._problems.append(problem)
 
     def result(self) -> Loaded:
+        if self._is_unsure:
+            self._config = replace(self._config, offline=True)
+            self._origins["offline"] = "until a mistake in the settings is mended"
         return Loaded(self._config, self._origins, tuple(self._problems), self._overrides)
 
 

@@ -18,6 +18,7 @@ from cope_lsp.config import (
     Setting,
     _refusal,
     for_project,
+    is_offline,
     load,
     settings,
     user_file,
@@ -242,6 +243,43 @@ def test_a_value_that_cannot_be_used_leaves_the_weaker_one(files: Files) -> None
     assert loaded.problems == ("COPE_LSP_MODEL_THREADS: model.threads takes a whole number, not 'many'",)
 
 
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {"user": 'offline = "yes"'},
+        {"user": "hosted.endpoint = 'my server'"},
+        {"user": "hosted.proxy = 5"},
+        {"user": "offline = "},
+        {"project": "offline = 'yes'"},
+        {"project": b"\xff"},
+        {"environment": {"COPE_LSP_OFFLINE": "1"}},
+        {"environment": {"COPE_LSP_HOSTED_ENDPOINT": "http://[::1"}},
+        {"user": "offline = 'yes'", "environment": {"COPE_LSP_OFFLINE": "false"}},
+    ],
+)
+def test_a_mistake_about_the_network_is_offline_until_it_is_mended(
+    files: Files, sources: dict[str, Any]
+) -> None:
+    loaded = files.load(**sources)
+    assert len(loaded.problems) == 1
+    assert loaded.config.offline
+    assert loaded.origins["offline"] == "until a mistake in the settings is mended"
+    assert is_offline(files.project_root, sources.get("environment", {}))
+
+
+def test_an_editors_mistake_about_the_network_is_offline_too(files: Files) -> None:
+    assert with_editor_settings(files.load(), {"offline": "yes"}).config.offline
+
+
+@pytest.mark.parametrize("text", ["model.threads = 'many'", "nonsense = 1", "[hosted]\nmodel = 'claude'"])
+def test_other_mistakes_leave_the_network_alone(files: Files, text: str) -> None:
+    """In a project's file: it may not choose the hosted model, which is no mistake of the user's."""
+    loaded = files.load(project=text)
+    assert loaded.problems
+    assert not loaded.config.offline
+    assert not is_offline(files.project_root, {})
+
+
 def test_settings_of_several_sources_stand_beside_each_other(files: Files) -> None:
     loaded = files.load(
         user='[model]\nthreads = 2\n[log]\nlevel = "info"\n',
@@ -423,7 +461,7 @@ def test_a_file_that_cannot_be_used_is_named(files: Files, whose: str, text: byt
     (told,) = loaded.problems
     assert told.startswith(f"{getattr(files, whose)}: ")
     assert problem in told
-    assert loaded.config == Config()
+    assert loaded.config == Config(offline=True)
 
 
 def test_a_file_of_just_the_limit_is_read(files: Files) -> None:
@@ -473,7 +511,7 @@ from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
 from cope_lsp.config import Config, load
 loaded = load(project=Path(sys.argv[1]), environment={})
-assert loaded.config == Config(), loaded.config
+assert loaded.config in (Config(), Config(offline=True)), loaded.config
 print(len(loaded.problems), sum(map(len, loaded.problems)))
 """
 

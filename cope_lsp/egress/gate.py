@@ -82,7 +82,8 @@ class Gate:
 
     def _check(self, workspace: Path, endpoint: str) -> None:
         if offline.is_on() or is_offline(workspace.resolve()):
-            msg = "offline is on; switch it off in the settings (offline = false) to ask a hosted model"
+            step = "switch it off in the settings (offline = false) or mend what cope-lsp doctor names there"
+            msg = f"offline is on; to ask a hosted model, {step}"
             raise HostedRefusedError("offline", msg)
         if self.consent.answer(workspace, endpoint) != "allowed":
             # Editors show this and people post it, so it names no path.
