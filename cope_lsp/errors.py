@@ -16,6 +16,7 @@ CopeError
     └── HostedFailedError   the attempt was made and failed
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 RefusalReason = Literal[
@@ -146,3 +147,13 @@ class HostedFailedError(HostedError):
     def __init__(self, reason: FailureReason, message: str) -> None:
         super().__init__(message)
         self.reason: FailureReason = reason
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield `error`, then from the last to the first the errors that led to it."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__

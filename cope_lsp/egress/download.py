@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
@@ -24,7 +23,7 @@ from cope_lsp.egress.audit import Audit
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.gate import Waits
-from cope_lsp.errors import DownloadError
+from cope_lsp.errors import DownloadError, causes
 from cope_lsp.version import __version__
 
 REDIRECTS_MAX = 5
@@ -226,7 +225,7 @@ def _told(hub: str) -> Iterator[None]:
     try:
         yield
     except httpx2.ConnectError as error:
-        if any(isinstance(cause, ssl.SSLError) for cause in _causes(error)):
+        if any(isinstance(cause, ssl.SSLError) for cause in causes(error)):
             msg = f"the connection to {hub} is not secure (TLS failed); is something between you and it?"
             raise DownloadError("insecure", msg) from error
         msg = f"{hub} cannot be reached; check the network, models.hub and models.proxy"
@@ -242,12 +241,3 @@ def _told(hub: str) -> Iterator[None]:
         raise DownloadError("cut-short", msg) from error
     except (httpx2.InvalidURL, httpx2.StreamError) as error:
         raise DownloadError("not-understood", f"{hub} gave no answer that can be read") from error
-
-
-def _causes(error: BaseException) -> Iterator[Any]:
-    cause: BaseException | None = error
-    for _ in range(10):
-        if cause is None:
-            return
-        yield cause
-        cause = cause.__cause__ or cause.__context__

@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import os
+import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,14 @@ from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.gate import ANSWER_BYTES_MAX, Gate, Parcel, Waits
 from cope_lsp.egress.ignore import IgnoreRules
 from cope_lsp.egress.key import find_key
-from cope_lsp.errors import FailureReason, HostedFailedError, HostedRefusedError, KeyStoreError, LedgerError
+from cope_lsp.errors import (
+    FailureReason,
+    HostedFailedError,
+    HostedRefusedError,
+    KeyStoreError,
+    LedgerError,
+    causes,
+)
 from cope_lsp.ledger.entries import AMOUNT_NUSD_MAX, Attempt, OverBudget, Settlement, usd
 from cope_lsp.ledger.prices import Price, PriceGap, PriceTable, UsageError
 from cope_lsp.ledger.teller import Teller
@@ -214,6 +222,7 @@ class _Call:
             async with asyncio.timeout(self.config.hosted_timeout_s):
                 await self._exchange(stream)
         except Exception as error:
+            _let_go(error)
             refusal = _refusal_in(error)
             if refusal is not None:
                 await self._void(f"not sent: {refusal.reason}")
@@ -353,6 +362,16 @@ def _refuse_ignored(question: Question) -> None:
     for path in question.files:
         if reason := rules.may_send(path):
             raise HostedRefusedError("ignored-file", f"{path.name} is not sent: {reason}")
+
+
+def _let_go(error: BaseException) -> None:
+    """End the half-read streams that `error` holds in its frames, here and now.
+
+    The SDK leaves its generators to the garbage collector, which may run in another thread, in the very
+    moment in which the event loop closes one.
+    """
+    for cause in causes(error):
+        traceback.clear_frames(cause.__traceback__)
 
 
 def _refusal_in(error: BaseException | None) -> HostedRefusedError | None:

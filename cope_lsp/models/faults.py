@@ -2,13 +2,12 @@
 
 import json
 import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import anthropic
 import httpx2
 
-from cope_lsp.errors import FailureReason
+from cope_lsp.errors import FailureReason, causes
 
 SPEND_CAP_CODE = "enforced_spend_limit_reached"
 
@@ -90,12 +89,12 @@ def fault_of(error: BaseException) -> Fault:
     """Return what `error`, raised by a call of the SDK, means."""
     if isinstance(error, anthropic.APIStatusError):
         return _of_status(error)
-    causes = list(_causes(error))
-    unsent = any(isinstance(cause, httpx2.ConnectError) for cause in causes)
+    chain = list(causes(error))
+    unsent = any(isinstance(cause, httpx2.ConnectError) for cause in chain)
     # Later on a TLS error proves nothing: to wait for bytes is one too (SSLWantReadError).
-    if unsent and any(isinstance(cause, ssl.SSLError) for cause in causes):
+    if unsent and any(isinstance(cause, ssl.SSLError) for cause in chain):
         return Fault("insecure", "TLS failed before the request was sent")
-    for cause in causes:
+    for cause in chain:
         if (fault := _of_transport(cause)) is not None:
             return fault
     return Fault("not-understood")
@@ -127,15 +126,6 @@ def _of_transport(error: BaseException) -> Fault | None:
     if isinstance(error, json.JSONDecodeError | NotAStreamError | anthropic.APIResponseValidationError):
         return Fault("not-understood")
     return None
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        yield cause
-        cause = cause.__cause__ or cause.__context__
 
 
 def _seconds(text: str) -> str:

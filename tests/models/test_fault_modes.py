@@ -1,11 +1,15 @@
 """25 ways in which a hosted call can fail, each with its reason, its charge and its deadline."""
 
 import asyncio
+import gc
+import inspect
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
+from types import AsyncGeneratorType
+from typing import Any
 
 import pytest
 
@@ -71,6 +75,29 @@ async def test_a_failure_has_its_reason_its_charge_and_its_deadline(
         assert after.calls - before.calls == 1, "one reservation, made before the one request"
         assert after.day.spent_nusd - before.day.spent_nusd >= server.charged_nusd
         assert not after.open_calls
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+async def test_a_failure_leaves_no_half_read_stream_for_the_garbage_collector(mode: Mode, home: Path) -> None:
+    """The collector runs in any thread, and must not meet a stream that the loop's own is just closing."""
+    server = FaultyServer(mode.name, 0)
+    gc.collect()
+    gc.disable()
+    try:
+        async with asked_at(home, mode.endpoint.format(port=server.port)) as assistant:
+            with pytest.raises(HostedFailedError) if mode.reason else nullcontext() as failure:
+                await assistant.ask(Question("Answer in a sentence.", redact("def f(): ..."), home, "plan"))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            left = [thing for thing in gc.get_objects() if inspect.isasyncgen(thing) and is_of_http(thing)]
+            assert not left, failure
+    finally:
+        gc.enable()
+    server.close()
+
+
+def is_of_http(generator: AsyncGeneratorType[object, Any]) -> bool:
+    return any(name in generator.ag_code.co_filename for name in ("anthropic", "httpx2", "cope_lsp"))
 
 
 @pytest.mark.timeout(300)
