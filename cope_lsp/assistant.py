@@ -1,9 +1,15 @@
 """The product behind every surface: server, command line, demo and evaluation ask the `Assistant`."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cope_lsp.cascade.code import CodeFamily, CodeTask
+from cope_lsp.cascade.decide import Policy
+from cope_lsp.cascade.memory import PlanMemory
+from cope_lsp.cascade.outcome import Event
+from cope_lsp.cascade.run import Agree, run
+from cope_lsp.checks.base import Check
 from cope_lsp.completion.completer import Completer
 from cope_lsp.config import Config
 from cope_lsp.egress.audit import Audit
@@ -32,6 +38,7 @@ class Assistant:
         self.audit = Audit(keep_text=config.hosted_keep_sent)
         self._model = model
         self._completer = Completer(model)
+        self._plans = PlanMemory()
         self._teller = Teller(Ledger())
         self._hosted: Claude | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -76,6 +83,38 @@ class Assistant:
             HostedFailedError: it was tried; the ledger knows what it may have cost.
         """
         return await (await self._hosted_model()).ask(question)
+
+    async def solve(
+        self, task: CodeTask, checks: Sequence[Check], agree: Agree
+    ) -> AsyncGenerator[Event, None]:
+        """Write or mend a function; yield what happens, and the `Outcome` at the end.
+
+        Closing the iterator stops everything at once; the user's files are never written.
+
+        Args:
+            task: the function.
+            checks: of whole files, the cheapest first; the caller closes what they hold.
+            agree: asks the user before text leaves or money is spent, where they must be asked.
+
+        Raises:
+            CopeError: there is no local model, or drafts cannot be checked safely.
+        """
+        family = CodeFamily(task, self._model, checks)
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+        running = run(family, self, self._plans, self._policy(), report=events.put_nowait, agree=agree)
+        work = asyncio.create_task(running)
+        work.add_done_callback(lambda _: events.put_nowait(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            yield await work
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+    def _policy(self) -> Policy:
+        config = self.config
+        return Policy(config.cascade_escalate, config.cascade_when_hopeless, config.cascade_extra_rounds)
 
     async def budget(self) -> Summary:
         """Return the state of the budget.

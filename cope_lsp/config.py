@@ -8,7 +8,6 @@ A mistake that may hide what the user wants of the network counts as `offline = 
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -18,6 +17,7 @@ from typing import Any, Literal
 from platformdirs import user_config_path
 
 from cope_lsp.choice import read_choice
+from cope_lsp.setting import Setting, parse, refused
 from cope_lsp.settings_file import line_of, lines_of, text_of
 
 PROJECT_FILE = ".cope.toml"
@@ -26,34 +26,7 @@ SHOWN_CHARACTERS_MAX = 80
 KEY_PARTS_MAX = 4
 
 Fallback = Literal["auto", "always", "never"]
-
-Reach = Literal["user", "tighten", "any"]
-"""Who may set a setting besides the user's file, the environment and the command line. "user": nobody.
-"tighten": a project or an editor too, but only to a tighter value: a lower number, an earlier choice, and
-whatever of true and false the setting's `tightest` says. "any": they may set any value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What is known of one setting besides its type and its default."""
-
-    key: str
-    help: str
-    reach: Reach = "user"
-    minimum: int | None = None
-    maximum: int | None = None
-    choices: tuple[str, ...] = ()
-    pattern: str = ""
-    """What a text must look like, as a regular expression for all of it."""
-    shape: str = ""
-    """The pattern in words, for the message to somebody who missed it."""
-    tightest: bool = False
-    """Which of false and true allows less."""
-
-    @property
-    def environment(self) -> str:
-        """The environment variable that sets it."""
-        return "COPE_LSP_" + re.sub(r"\W", "_", self.key).upper()
+Escalation = Literal["never", "ask", "auto"]
 
 
 def _setting(default: Any, key: str, text: str, **more: Any) -> Any:
@@ -141,6 +114,14 @@ class Config:
         minimum=1,
         maximum=20_000,
     )
+    hosted_draft_tokens_max: int = _setting(
+        1_000,
+        "hosted.draft_tokens_max",
+        "Tokens that a hosted answer may have when a whole function is asked for, after plans did not help.",
+        reach="tighten",
+        minimum=1,
+        maximum=20_000,
+    )
     hosted_timeout_s: int = _setting(
         60, "hosted.timeout_s", "Seconds that a hosted call may take in all.", minimum=1, maximum=600
     )
@@ -155,6 +136,28 @@ class Config:
         default=False,
         key="hosted.keep_sent",
         text="Keep the last requests to hosted models on disk, to look at with `cope-lsp sent`.",
+    )
+    cascade_escalate: Escalation = _setting(
+        "ask",
+        "cascade.escalate",
+        "Whether `solve` may ask the hosted model when local drafts fail: never, after asking, by itself.",
+        reach="tighten",
+        choices=("never", "ask", "auto"),
+    )
+    cascade_when_hopeless: Literal["go-on", "stop"] = _setting(
+        "go-on",
+        "cascade.when_hopeless",
+        "When no draft works under the hosted model's plan: let it write the function itself, or stop.",
+        choices=("stop", "go-on"),
+        reach="tighten",
+    )
+    cascade_extra_rounds: int = _setting(
+        1,
+        "cascade.extra_rounds",
+        "How many times more drafts are drawn locally before something dearer is tried.",
+        reach="tighten",
+        minimum=0,
+        maximum=20,
     )
     models_hub: str = _setting(
         "https://huggingface.co",
@@ -299,12 +302,12 @@ class _Loading:
             self._complain(f"{origin}: there is no setting {_shown(key)}")
             return
         name, setting = self._fields[key]
-        fault, parsed = _parse(value, str(self._types[name]), setting)
+        fault, parsed = parse(value, str(self._types[name]), setting)
         if fault:
             self._complain(f"{origin}: {key} {fault}, not {_shown(value)}")
             self._is_unsure |= key.startswith(("offline", "hosted."))
             return
-        if not trusted and (refusal := _refusal(setting, parsed, getattr(self._config, name))):
+        if not trusted and (refusal := refused(setting, parsed, getattr(self._config, name))):
             where = f"{user_file()} or {setting.environment}"
             self._complain(f"{origin}: {key} {refusal} a project or an editor; use {where}")
             return
@@ -320,57 +323,6 @@ class _Loading:
             self._config = replace(self._config, offline=True)
             self._origins["offline"] = "until a mistake in the settings is mended"
         return Loaded(self._config, self._origins, tuple(self._problems), self._overrides)
-
-
-def _refusal(setting: Setting, value: Any, current: Any) -> str:
-    """Return why a project or an editor may not change `current` to `value`; "" when it may."""
-    if setting.reach == "user":
-        return "cannot be set by"
-    if setting.reach == "tighten" and _looseness(setting, value) > _looseness(setting, current):
-        return "cannot be loosened by"
-    return ""
-
-
-def _looseness(setting: Setting, value: Any) -> int:
-    if isinstance(value, bool):
-        return int(value is not setting.tightest)
-    return setting.choices.index(value) if setting.choices else int(value)
-
-
-def _parse(value: object, kind: str, setting: Setting) -> tuple[str, Any]:
-    """Return (what is wrong or "", the value for the field)."""
-    if "Path" in kind:
-        return _parse_path(value)
-    if "bool" in kind:
-        return ("", value) if isinstance(value, bool) else ("takes true or false", None)
-    if "int" in kind:
-        return _parse_int(value, setting)
-    if setting.pattern:
-        return ("", value) if _matches(value, setting.pattern) else (f"takes {setting.shape}", None)
-    return ("", value) if value in setting.choices else (f"is one of {', '.join(setting.choices)}", None)
-
-
-def _matches(value: object, pattern: str) -> bool:
-    return isinstance(value, str) and re.fullmatch(pattern, value) is not None
-
-
-def _parse_path(value: object) -> tuple[str, Any]:
-    if not isinstance(value, str):
-        return "takes a path", None
-    try:
-        return "", Path(value).expanduser()
-    except RuntimeError:
-        return "takes a path in a home that exists", None
-
-
-def _parse_int(value: object, setting: Setting) -> tuple[str, Any]:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return "takes a whole number", None
-    if setting.minimum is not None and value < setting.minimum:
-        return f"is at least {setting.minimum}", None
-    if setting.maximum is not None and value > setting.maximum:
-        return f"is at most {setting.maximum}", None
-    return "", value
 
 
 def _flatten(

@@ -15,8 +15,6 @@ from cope_lsp.config import (
     PROJECT_FILE,
     Config,
     Loaded,
-    Setting,
-    _refusal,
     for_project,
     is_offline,
     load,
@@ -24,6 +22,7 @@ from cope_lsp.config import (
     user_file,
     with_editor_settings,
 )
+from cope_lsp.setting import Setting, refused
 from cope_lsp.settings_file import FILE_BYTES_MAX
 
 
@@ -92,16 +91,29 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("hosted.model", '"some/model-1:free"', "some/model-1:free", "some/model-1:free"),
     ("hosted.effort", '"low"', "low", "low"),
     ("hosted.output_tokens_max", "100", "100", 100),
+    ("hosted.draft_tokens_max", "500", "500", 500),
     ("hosted.timeout_s", "30", "30", 30),
     ("hosted.proxy", '"http://proxy:3128"', "http://proxy:3128", "http://proxy:3128"),
     ("hosted.keep_sent", "true", "true", True),
+    ("cascade.escalate", '"never"', "never", "never"),
+    ("cascade.when_hopeless", '"stop"', "stop", "stop"),
+    ("cascade.extra_rounds", "0", "0", 0),
     ("models.hub", '"https://hub.example/hf"', "https://hub.example/hf", "https://hub.example/hf"),
     ("models.proxy", '"http://proxy:3128"', "http://proxy:3128", "http://proxy:3128"),
     ("models.timeout_s", "5", "5", 5),
     ("log.file", '"/tmp/cope.log"', "/tmp/cope.log", Path("/tmp/cope.log")),
     ("log.level", '"debug"', "debug", "debug"),
 ]
-A_PROJECTS = {"completion.enabled", "completion.fallback", "hosted.output_tokens_max", "offline"}
+A_PROJECTS = {
+    "cascade.escalate",
+    "cascade.extra_rounds",
+    "cascade.when_hopeless",
+    "completion.enabled",
+    "completion.fallback",
+    "hosted.draft_tokens_max",
+    "hosted.output_tokens_max",
+    "offline",
+}
 FIELDS = {setting.key: (name, setting) for name, setting, _ in settings()}
 
 
@@ -209,9 +221,9 @@ def test_the_user_may_loosen_what_a_project_tightened(files: Files) -> None:
 def test_tighter_is_off_or_a_lower_number_or_an_earlier_choice(
     setting: Setting, current: object, smaller: object, larger: object
 ) -> None:
-    assert not _refusal(setting, current, current)
-    assert not _refusal(setting, smaller, current)
-    assert larger is None or _refusal(setting, larger, current) == "cannot be loosened by"
+    assert not refused(setting, current, current)
+    assert not refused(setting, smaller, current)
+    assert larger is None or refused(setting, larger, current) == "cannot be loosened by"
 
 
 # -- which source wins -------------------------------------------------------------------------------

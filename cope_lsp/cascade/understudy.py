@@ -3,29 +3,33 @@
 import ast
 
 from cope_lsp.cascade import planner, prompts
+from cope_lsp.cascade.executor import BODY_ENDS
 from cope_lsp.models.standin import Asked, Reading, as_it_stands
 
 
 def read(asked: Asked) -> Reading:
-    """Read the planner's question as a function that lacks its guideline, any other as it stands."""
-    if asked.system != planner.SYSTEM:
+    """Read the planner's questions as a function without guideline or body, any other as it stands."""
+    if asked.system not in (planner.SYSTEM, planner.DRAFT_SYSTEM):
         return as_it_stands(asked)
-    instruction, passage = _taken_apart(asked.text)
-    parts = _parts(passage, instruction)
+    sections, passage = _taken_apart(asked.text)
+    parts = _parts(passage, sections)
     if parts is None:
         return as_it_stands(asked)
-    return Reading(prompts.plain(parts, "guideline"), stop=("\n",))
+    if asked.system == planner.SYSTEM:
+        return Reading(prompts.plain(parts, "guideline"), stop=("\n",))
+    return Reading(prompts.plain(parts, "code"), stop=BODY_ENDS, opening=f"{parts.signature}\n")
 
 
-def _taken_apart(text: str) -> tuple[str, str]:
-    """Return the instruction and the passage of `planner.guideline_question`."""
-    head, _, rest = text.partition("\n\n")
-    if head.startswith("Task: "):
-        return head.removeprefix("Task: "), rest
-    return "", text
+def _taken_apart(text: str) -> tuple[dict[str, str], str]:
+    """Return the sections of a planner's question by their heads, and its passage."""
+    sections: dict[str, str] = {}
+    while head := next((head for head in planner.HEADS if text.startswith(f"{head} ")), ""):
+        section, _, text = text.partition("\n\n")
+        sections[head] = section.removeprefix(head).strip()
+    return sections, text
 
 
-def _parts(passage: str, instruction: str) -> prompts.Parts | None:
+def _parts(passage: str, sections: dict[str, str]) -> prompts.Parts | None:
     """Return what is known of the last function in a passage of Python; None when there is none."""
     try:
         tree = ast.parse(passage)
@@ -37,7 +41,14 @@ def _parts(passage: str, instruction: str) -> prompts.Parts | None:
     last = max(functions, key=lambda node: node.lineno)
     said = prompts.one_line((ast.get_docstring(last) or "").partition("\n\n")[0])
     above = passage.splitlines(keepends=True)[: last.lineno - 1]
-    return prompts.Parts("".join(above), _signature(last), " ".join(filter(None, (said, instruction))))
+    return prompts.Parts(
+        context="".join(above),
+        signature=_signature(last),
+        docstring=" ".join(filter(None, (said, sections.get("Task:", "")))),
+        # A guideline is asked for as if it were alone: it was trained so, and the goal may be wrong.
+        goal=sections.get("Goal:", "") if "Guideline:" in sections else "",
+        guideline=sections.get("Guideline:", ""),
+    )
 
 
 def _signature(function: ast.FunctionDef) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cope_lsp.assistant import Assistant
-from cope_lsp.cascade.planner import guideline_question
+from cope_lsp.cascade.planner import Brief, guideline_question
 from cope_lsp.cli.files import read_text
 from cope_lsp.config import Loaded, is_offline
 from cope_lsp.context.passage import line_of_symbol, passage
@@ -48,7 +48,7 @@ def _question(arguments: argparse.Namespace) -> Question:
         msg = f"{path} defines no {arguments.symbol}"
         raise CopeError(msg)
     workspace = (arguments.workspace or _project_of(path)).resolve()
-    return guideline_question(passage(text, line), arguments.instruction, workspace, path.resolve())
+    return guideline_question(Brief(passage(text, line), arguments.instruction), workspace, path.resolve())
 
 
 def _project_of(path: Path) -> Path:

@@ -123,7 +123,7 @@ class Claude:
         _refuse_ignored(question)
         config, price = self._config, self._price()
         tokens = len(question.system.encode()) + len(question.text.text.encode()) + TOKENS_SLACK
-        bound = price.bound_nusd(tokens, config.hosted_output_tokens_max)
+        bound = price.bound_nusd(tokens, _output_tokens_max(config, question))
         body = json.dumps(
             _parameters(config, question) | {"stream": True}, ensure_ascii=False, separators=(",", ":")
         )
@@ -277,7 +277,8 @@ class _Call:
             self.question.workspace,
             self.quote.endpoint,
             self.question.purpose,
-            answer_bytes_max=ANSWER_BYTES_MAX + self.config.hosted_output_tokens_max * TOKEN_BYTES_MAX,
+            answer_bytes_max=ANSWER_BYTES_MAX
+            + _output_tokens_max(self.config, self.question) * TOKEN_BYTES_MAX,
             is_wanted=lambda: not self.abandoned,
         )
         # To connect and to greet both end before the whole call does: a handshake that is cut off from
@@ -341,11 +342,15 @@ class _Call:
             log.warning("a hosted call could not be settled: %s", error)
 
 
+def _output_tokens_max(config: Config, question: Question) -> int:
+    return config.hosted_draft_tokens_max if question.purpose == "draft" else config.hosted_output_tokens_max
+
+
 def _parameters(config: Config, question: Question) -> dict[str, Any]:
     effort = {} if config.hosted_effort == "none" else {"output_config": {"effort": config.hosted_effort}}
     return {
         "model": config.hosted_model,
-        "max_tokens": config.hosted_output_tokens_max,
+        "max_tokens": _output_tokens_max(config, question),
         "system": question.system,
         "messages": [{"role": "user", "content": question.text.text}],
         **effort,

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cope_lsp.egress.redact import Redacted
+
+Purpose = Literal["plan", "draft"]
+"""What an answer is for; it bounds how long it may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +17,7 @@ class Question:
     system: str
     text: Redacted
     workspace: Path
-    purpose: str
+    purpose: Purpose
     files: tuple[Path, ...] = ()
     """The files that `text` quotes; each must be allowed to leave."""
 

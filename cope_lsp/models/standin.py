@@ -7,7 +7,7 @@ those of a real model, a small one; it is no better than that.
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -40,6 +40,8 @@ class Reading:
 
     text: str
     stop: tuple[str, ...] = ()
+    opening: str = ""
+    """What the answer begins with and the text ends with, such as the signature of a function."""
 
 
 Reader = Callable[[Asked], Reading]
@@ -104,7 +106,8 @@ class StandIn:
                 found[type(answer)] = answer
         if Sample not in found or found[Sample].finish == "deadline":
             raise RefusedError(HTTPStatus.GATEWAY_TIMEOUT, f"no answer within {DEADLINE_S:.0f} s")
-        return found[Sample], found[Usage]
+        sample: Sample = found[Sample]
+        return replace(sample, text=reading.opening + sample.text), found[Usage]
 
 
 def _body(data: bytes) -> dict[str, Any]:

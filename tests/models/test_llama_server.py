@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cope_lsp.assistant import Assistant
-from cope_lsp.cascade.planner import guideline_question
+from cope_lsp.cascade.planner import Brief, guideline_question
 from cope_lsp.config import Config
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.errors import HostedFailedError, HostedRefusedError
@@ -33,7 +33,7 @@ async def test_a_plan_is_asked_and_charged_exactly(home: Path, address: str) -> 
     write_prices(home / "config" / "cope-lsp" / "prices.toml", address)
     ConsentStore().record(home, address, "allowed")
     assistant = Assistant.from_config(Config(hosted_endpoint=address, hosted_output_tokens_max=40))
-    question = guideline_question(PASSAGE, "keep the order", home, home / "merge.py")
+    question = guideline_question(Brief(PASSAGE, "keep the order"), home, home / "merge.py")
     quote = await assistant.quote(question)
     answer = await assistant.ask(question)
     await assistant.close()
@@ -56,7 +56,7 @@ async def test_a_key_that_the_server_does_not_know_is_told_and_costs_nothing(
     monkeypatch.setenv("COPE_LSP_API_KEY", "key-of-somebody-else")
     assistant = Assistant.from_config(Config(hosted_endpoint=address))
     with pytest.raises(HostedFailedError, match="cope-lsp auth set") as failed:
-        await assistant.ask(guideline_question(PASSAGE, "", home, home / "merge.py"))
+        await assistant.ask(guideline_question(Brief(PASSAGE), home, home / "merge.py"))
     budget = await assistant.budget()
     await assistant.close()
     assert failed.value.reason == "key-rejected"
@@ -75,7 +75,7 @@ async def test_a_server_on_this_machine_is_neither_free_nor_agreed_to_by_itself(
         ConsentStore().record(home, address, "allowed")
     assistant = Assistant.from_config(Config(hosted_endpoint=address))
     with pytest.raises(HostedRefusedError) as refused:
-        await assistant.ask(guideline_question(PASSAGE, "", home, home / "merge.py"))
+        await assistant.ask(guideline_question(Brief(PASSAGE), home, home / "merge.py"))
     await assistant.close()
     assert refused.value.reason == reason
     with Ledger() as ledger:
@@ -87,7 +87,7 @@ async def test_a_price_of_zero_is_taken_when_it_is_written_down(home: Path, addr
     remember(Price(address, "*", datetime.now(UTC).date(), "the user", Rates(0, 0, 0, 0, 0)), table)
     ConsentStore().record(home, address, "allowed")
     assistant = Assistant.from_config(Config(hosted_endpoint=address, hosted_output_tokens_max=10))
-    answer = await assistant.ask(guideline_question(PASSAGE, "", home, home / "merge.py"))
+    answer = await assistant.ask(guideline_question(Brief(PASSAGE), home, home / "merge.py"))
     budget = await assistant.budget()
     await assistant.close()
     assert (answer.cost_nusd, budget.day.spent_nusd, budget.calls) == (0, 0, 1)

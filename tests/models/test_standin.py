@@ -247,7 +247,7 @@ async def test_a_plan_is_asked_for_charged_and_answered_in_the_plain_format(
         prices=lambda: PriceTable.load(tmp_path / "prices.toml"),
         environment={"COPE_LSP_API_KEY": "k"},
     )
-    question = planner.guideline_question(passage(STUB, 1), "", tmp_path, tmp_path / "log.py")
+    question = planner.guideline_question(planner.Brief(passage(STUB, 1)), tmp_path, tmp_path / "log.py")
     answer = await claude.ask(question)
     shown = (
         "class Log:\n    def peak(self, readings):\n"

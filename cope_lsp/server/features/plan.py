@@ -14,7 +14,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
-from cope_lsp.cascade.planner import guideline_question
+from cope_lsp.cascade.planner import Brief, guideline_question
 from cope_lsp.config import is_offline
 from cope_lsp.context.passage import definition_around, passage
 from cope_lsp.egress import offline
@@ -61,7 +61,7 @@ def _question(text: str, line: int, instruction: str, workspace: Path, file: Pat
     shown = passage(text, definition_around(text, line))
     if not shown.strip():
         raise _invalid("there is no definition at this place")
-    return guideline_question(shown, instruction, workspace, file)
+    return guideline_question(Brief(shown, instruction), workspace, file)
 
 
 def _line(wish: Mapping[str, Any]) -> int:

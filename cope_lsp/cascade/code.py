@@ -1,0 +1,135 @@
+"""The family of code: a task is one function of a file, a draft its body, an answer its syntax tree."""
+
+import hashlib
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cope_lsp.cascade import dialogue, executor, planner
+from cope_lsp.cascade.confidence import Estimator, Judged
+from cope_lsp.cascade.decide import Stage
+from cope_lsp.cascade.family import Assessed, Draft
+from cope_lsp.cascade.plan import Plan, Plans
+from cope_lsp.cascade.prompts import Ask, Parts, one_line
+from cope_lsp.cascade.python_answer import python_answer
+from cope_lsp.checks.base import Check, Verdict
+from cope_lsp.context.passage import passage
+from cope_lsp.context.target import Target, is_stub
+from cope_lsp.models.base import TextModel
+from cope_lsp.models.question import Question
+
+TESTS: Final = "tests"
+"""The name of the check whose verdict counts as evidence of its own."""
+
+_NOTHING = Verdict("draft", "failed", "it does nothing", 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTask:
+    """A function to write or to mend."""
+
+    target: Target
+    text: str
+    """Of the whole file."""
+    file: Path
+    workspace: Path
+    instruction: str = ""
+
+    @property
+    def key(self) -> str:
+        """What stays the same while the same thing is wanted of the same function."""
+        wanted = (self.workspace, self.file, self.target.symbol, self.target.signature, self.target.docstring)
+        return hashlib.sha256(repr((*map(str, wanted), self.instruction)).encode()).hexdigest()
+
+
+class CodeFamily:
+    """Implements `Family` for one task."""
+
+    order: Sequence[Estimator] = (TESTS, "consensus")
+
+    def __init__(self, task: CodeTask, model: TextModel, checks: Sequence[Check]) -> None:
+        """Bind the family to a task.
+
+        Args:
+            task: the function.
+            model: the small model.
+            checks: of whole files, in this order; a draft that fails one is not given to the next.
+        """
+        self.task = task
+        self.key = task.key
+        self._model = model
+        self._author = ""
+        self._checks = checks
+        self._known: dict[str, tuple[Verdict, ...]] = {}
+
+    async def draw(self, stage: Stage, plans: Plans, samples: int, seed: int) -> AsyncGenerator[Draft, None]:
+        """See `Family`."""
+        self._author = self._author or (await self._model.info()).name
+        ask: Ask = "goal-and-code" if stage.planner == "small" else "code"
+        async with aclosing(executor.draw(self._model, self._parts(plans), ask, samples, seed)) as answers:
+            async for answer, tokens in answers:
+                goal = Plan("goal", answer.goal, self._author) if answer.goal else None
+                yield Draft(answer.draft, goal, tokens)
+
+    async def assess(self, draft: Draft) -> Assessed:
+        """See `Family`."""
+        target = self.task.target
+        alone = f"{target.classes}{target.signature}\n{draft.text}"
+        answer = python_answer(alone, target.symbol)
+        if answer is not None and is_stub(alone, target.symbol):
+            return Assessed(Judged(None), (_NOTHING,))
+        if answer is not None and answer in self._known:  # the same program has the same verdicts
+            return self._assessed(answer, self._known[answer])
+        verdicts = await self._verdicts(target.with_body(draft.text))
+        if answer is not None:
+            self._known[answer] = verdicts
+        return self._assessed(answer, verdicts)
+
+    async def _verdicts(self, file: str) -> tuple[Verdict, ...]:
+        verdicts: list[Verdict] = []
+        for check in self._checks:
+            verdicts.append(await check.judge(file))
+            if verdicts[-1].judgement == "failed":
+                break
+        return tuple(verdicts)
+
+    def _assessed(self, answer: str | None, verdicts: tuple[Verdict, ...]) -> Assessed:
+        useful = all(each.judgement != "failed" for each in verdicts if each.check != TESTS)
+        judgements = {each.check: each.judgement for each in verdicts}
+        return Assessed(Judged(answer if useful else None, judgements.get(TESTS, "unknown")), verdicts)
+
+    def plan_question(self, plans: Plans, complaint: str) -> Question:
+        """See `Family`."""
+        return planner.guideline_question(self._brief(plans, complaint), self.task.workspace, self.task.file)
+
+    def draft_question(self, plans: Plans, complaint: str) -> Question:
+        """See `Family`."""
+        return planner.draft_question(self._brief(plans, complaint), self.task.workspace, self.task.file)
+
+    def read_draft(self, plans: Plans, answer: str) -> Draft:
+        """See `Family`."""
+        return Draft(dialogue.read(self._parts(plans), "code", answer).draft)
+
+    def _parts(self, plans: Plans) -> Parts:
+        target = self.task.target
+        wanted = one_line(target.docstring.partition("\n\n")[0])
+        imports = f"{target.imports}\n\n" if target.imports else ""
+        return Parts(
+            context=f"{imports}{target.classes}",
+            signature=target.signature,
+            docstring=" ".join(filter(None, (wanted, one_line(self.task.instruction)))),
+            goal=plans.goal.text if plans.goal else "",
+            guideline=plans.guideline.text if plans.guideline else "",
+        )
+
+    def _brief(self, plans: Plans, complaint: str) -> planner.Brief:
+        return planner.Brief(
+            passage=passage(self.task.text, self.task.target.line),
+            instruction=self.task.instruction,
+            goal=plans.goal.text if plans.goal else "",
+            guideline=plans.guideline.text if plans.guideline else "",
+            complaint=complaint,
+            around=self.task.target.around,
+        )
