@@ -13,6 +13,7 @@ from tests.benchmarks.peers import llama_server, post
 
 SAMPLES = 8
 TOKENS = 48
+DRAWS_MAX = 60
 PROMPT_TOKENS = 600
 CONTEXT_TOKENS = 2048
 WHAT = f"{SAMPLES} samples of {TOKENS} tokens on a prefix of {PROMPT_TOKENS}"
@@ -31,20 +32,24 @@ async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> 
 
 def _prompt(number: int) -> str:
     """Return a text of more than `PROMPT_TOKENS` tokens with a beginning of its own."""
-    return f"{number} " + "x = y + 1\n" * PROMPT_TOKENS
+    return f"# {number}\nVALUES = {{\n" + '    "a": 1,\n' * PROMPT_TOKENS
 
 
 async def _engine(model: Path, threads: int, repetitions: int) -> list[float]:
     engine = EngineProcess(model, EngineSettings(threads=threads, context_tokens=CONTEXT_TOKENS))
     try:
         await engine.start()
-        # Random weights end a text by chance: a run with a short sample is not counted.
-        runs = [await _draw(engine, number) for number in range(4 * repetitions)]
+        complete: list[float] = []
+        for number in range(DRAWS_MAX):  # a run with a sample that ended early is not counted
+            seconds, tokens = await _draw(engine, number)
+            complete += [seconds] if tokens == SAMPLES * TOKENS else []
+            if len(complete) == repetitions:
+                return complete
     finally:
         await engine.close()
-    complete = [seconds for seconds, tokens in runs if tokens == SAMPLES * TOKENS]
-    assert len(complete) >= repetitions, "the model ends its texts early: choose another prompt"
-    return complete[:repetitions]
+    runs = f"all but {len(complete)} of {DRAWS_MAX} runs"
+    msg = f"{model.name} ended samples early in {runs}: choose another prompt"
+    raise AssertionError(msg)
 
 
 async def _draw(engine: EngineProcess, number: int) -> tuple[float, int]:

@@ -1,6 +1,7 @@
 """Tokens per second of the engine beside llama-bench, on the same file, one sequence, the same threads."""
 
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 from cope_lsp.engine.process import EngineProcess
@@ -11,6 +12,11 @@ from tests.benchmarks.peers import llama_bench
 
 PROMPT_TOKENS = 600
 GENERATE_TOKENS = 128
+DRAWS_MAX = 60
+
+_LONG = Text("x = y + 1\n" * PROMPT_TOKENS, PROMPT_TOKENS, "head")
+_OPEN = Text('VALUES = {\n    "a": 1,\n    "b":', 64, "head")
+"""A text that models rarely end soon."""
 
 
 async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> list[Measurement]:
@@ -22,11 +28,8 @@ async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> 
         threads=threads,
         repetitions=repetitions,
     )
-    prompts = [await _draw(model, threads, number, PROMPT_TOKENS, 1) for number in range(repetitions)]
-    # A model may end its text early: such a run says less about speed and is not counted.
-    texts = [await _draw(model, threads, number, 8, GENERATE_TOKENS) for number in range(2 * repetitions)]
-    texts = [usage for usage in texts if usage.output_tokens == GENERATE_TOKENS]
-    assert len(texts) >= repetitions, "the model ends its texts early: choose another prompt"
+    prompts = [await _draw(model, threads, number, _LONG, 1) for number in range(repetitions)]
+    texts = await _whole_texts(model, threads, repetitions)
     prompt = median([(u.prompt_tokens - u.cached_tokens) / u.prefill_s for u in prompts])
     generate = median([u.output_tokens / u.decode_s for u in texts])
     return [
@@ -35,10 +38,22 @@ async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> 
     ]
 
 
-async def _draw(model: Path, threads: int, number: int, prompt_tokens: int, tokens: int) -> Usage:
+async def _whole_texts(model: Path, threads: int, repetitions: int) -> list[Usage]:
+    """Return the usage of texts of full length: one that its model ended early says less about speed."""
+    texts: list[Usage] = []
+    for number in range(DRAWS_MAX):
+        usage = await _draw(model, threads, number, _OPEN, GENERATE_TOKENS)
+        texts += [usage] if usage.output_tokens == GENERATE_TOKENS else []
+        if len(texts) == repetitions:
+            return texts
+    msg = f"{model.name} ended all but {len(texts)} of {DRAWS_MAX} texts early: choose another prompt"
+    raise AssertionError(msg)
+
+
+async def _draw(model: Path, threads: int, number: int, text: Text, tokens: int) -> Usage:
     """Draw one text in a fresh engine: llama-bench too measures from an empty context."""
     engine = EngineProcess(model, EngineSettings(threads=threads))
-    prompt = (Text(f"{number} " + "x = y + 1\n" * PROMPT_TOKENS, prompt_tokens, "head"),)
+    prompt = (replace(text, text=f"# {number}\n{text.text}"),)
     generation = Generation(prompt, Limits(tokens, 120.0), Sampling(temperature=0.8, seed=number))
     try:
         async with aclosing(engine.generate(generation)) as answers:
