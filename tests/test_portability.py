@@ -12,7 +12,10 @@ PACKAGE = Path(__file__).parent.parent / "cope_lsp"
 NATIVE = {"cope_lsp.engine.llama", "cope_lsp.engine.scheduler", "cope_lsp.engine.service"}
 """These load llama.cpp, and nothing but the engine's process may load them."""
 
-CAGED = {"cope_lsp.checks.cage", "cope_lsp.checks.keeper"}
+CAGED = {
+    *("cope_lsp.checks.cage", "cope_lsp.checks.keeper"),
+    *("cope_lsp.checks.tree_keeper", "cope_lsp.checks.tree_root"),
+}
 """These run in a cage of Linux, and nothing outside may load them."""
 
 WITHOUT_POSIX = """
