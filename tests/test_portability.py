@@ -91,11 +91,15 @@ def test_such_a_need_would_be_noticed(statement: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("cope_lsp.server.build", {"llama_cpp", "numpy"}),
-        ("cope_lsp.assistant", {"llama_cpp", "numpy", "pygls", "lsprotocol", "rich"}),
-        ("cope_lsp.engine.worker", {"llama_cpp", "numpy", "pygls", "lsprotocol", "rich"}),
-        ("cope_lsp.cli.main", {"llama_cpp", "numpy", "pygls", "lsprotocol", "rich", "asyncio"}),
-        ("cope_lsp.cli.serve", {"llama_cpp", "numpy", "pygls", "lsprotocol", "rich"}),
+        ("cope_lsp.server.build", {"llama_cpp", "numpy", "tree_sitter"}),
+        ("cope_lsp.assistant", {"llama_cpp", "numpy", "tree_sitter", "pygls", "lsprotocol", "rich"}),
+        ("cope_lsp.engine.worker", {"llama_cpp", "numpy", "tree_sitter", "pygls", "lsprotocol", "rich"}),
+        (
+            "cope_lsp.cli.main",
+            {"llama_cpp", "numpy", "tree_sitter", "pygls", "lsprotocol", "rich", "asyncio"},
+        ),
+        ("cope_lsp.cli.serve", {"llama_cpp", "numpy", "tree_sitter", "pygls", "lsprotocol", "rich"}),
+        ("cope_lsp.checks.syntax", {"tree_sitter"}),
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_wanted(module: str, heavy: set[str]) -> None:

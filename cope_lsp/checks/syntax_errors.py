@@ -1,0 +1,135 @@
+"""Which syntax errors an edit brings into a file.
+
+Errors that were there before do not count, wherever the edit moves them. Two readers judge: tree-sitter,
+which makes a tree of any text and says what it could not place; and, for Python, CPython, whose word goes
+before that of a grammar.
+
+Grammars are native code, and on some short texts tree-sitter takes ten seconds in which nothing can stop it.
+The server therefore asks through `SyntaxReader`.
+"""
+
+import re
+
+from cope_lsp.checks.languages import parser
+from cope_lsp.checks.python_syntax import Rejected, Unread, compiled, passage
+from cope_lsp.checks.syntax_tree import (
+    Edit,
+    Fault,
+    Parsed,
+    Untold,
+    common_head,
+    parse,
+    swallowed,
+    tree_faults,
+)
+from cope_lsp.text import split_lines
+
+BYTES_MAX = 1_000_000
+COMPILED_CHARACTERS_MAX = 200_000
+"""Of a file that CPython reads whole, which takes a second for a million; else it reads what changed."""
+PARSE_TIMEOUT_S = 0.5
+TOO_LARGE = Untold(f"the file is larger than {BYTES_MAX} bytes")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def new_errors(language: str, before: str, after: str) -> tuple[Fault, ...] | Untold:
+    """Return the syntax errors that an edit brings into a file: see `Original.new_errors`."""
+    return Original(language, before).new_errors(after)
+
+
+class Original:
+    """A file before an edit. It is parsed when it is first asked, once."""
+
+    def __init__(self, language: str, text: str) -> None:
+        self._language = language
+        self._text = text
+        self._before: Parsed | Untold | None = None
+        self._compiles = False
+
+    def new_errors(self, after: str) -> tuple[Fault, ...] | Untold:
+        """Return the errors in the file after an edit that were not there before.
+
+        Returns:
+            the one to read first comes first; (): the edit is sound.
+        """
+        if after == self._text:
+            return ()
+        if max(len(after), len(self._text)) > BYTES_MAX:
+            return TOO_LARGE
+        halves = _halves(self._text, after)
+        if halves:
+            return halves
+        if self._before is None:
+            self._before = _parsed(self._language, self._text)
+            self._compiles = self._language == "python" and _compiles(self._text)
+        if isinstance(self._before, Untold):
+            return self._before
+        if self._compiles and len(after) <= COMPILED_CHARACTERS_MAX:
+            return self._compiled(self._before, after)
+        stands_alone = self._passage(after) if self._language == "python" else None
+        if isinstance(stands_alone, Fault):
+            return (stands_alone,)
+        if stands_alone:
+            return ()
+        parsed = _parsed(self._language, after, self._before)
+        return parsed if isinstance(parsed, Untold) else tree_faults(self._before, parsed)
+
+    def _compiled(self, before: Parsed, after: str) -> tuple[Fault, ...] | Untold:
+        """CPython accepts the file as it was; so it must accept it after the edit."""
+        said = compiled(after)
+        if isinstance(said, Rejected):
+            return (Fault(said.line, said.message),)
+        if isinstance(said, Unread):
+            return Untold(said.reason)
+        parsed = _parsed(self._language, after, before)
+        return () if isinstance(parsed, Untold) else swallowed(before, parsed)
+
+    def _passage(self, after: str) -> Fault | bool:
+        """CPython did not accept the file as it was; but if it accepted what the edit is in, it must again.
+
+        Returns:
+            what is wrong there; True: nothing; False: it was not accepted before either.
+        """
+        edit = Edit.between(self._text, after)
+        old = passage(self._text, *_rows(self._text, edit.start, edit.old_end))
+        if old is None or compiled(old, parse_only=True):
+            return False
+        new = passage(after, *_rows(after, edit.start, edit.new_end))
+        said = compiled(new, parse_only=True) if new else None
+        return Fault(said.line, said.message) if isinstance(said, Rejected) else new is not None and not said
+
+
+def _parsed(language: str, text: str, last: Parsed | None = None) -> Parsed | Untold:
+    fresh = parser(language)
+    if fresh is None:
+        return Untold(f"there is no grammar for {language}")
+    # Half a surrogate pair has no bytes. Whether one is new was looked at; here it is like other characters.
+    data = _SURROGATE.sub("\ufffd", text).encode("utf-8")
+    if len(data) > BYTES_MAX:
+        return TOO_LARGE
+    return parse(data, fresh, PARSE_TIMEOUT_S, last)
+
+
+def _compiles(text: str) -> bool:
+    return len(text) <= COMPILED_CHARACTERS_MAX and compiled(text) is None
+
+
+def _halves(before: str, after: str) -> tuple[Fault, ...]:
+    """Return a fault when an edit brings half a surrogate pair, which no file can hold."""
+    if len(_SURROGATE.findall(after)) <= len(_SURROGATE.findall(before)):
+        return ()
+    found = _SURROGATE.search(after, common_head(before, after)) or _SURROGATE.search(after)
+    at = found.start() if found else 0
+    return (Fault(_row(after, at) + 1, f"U+{ord(after[at]):04X} is half a character"),)
+
+
+def _rows(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return the 0-based first and last row of what is not blank between two offsets."""
+    part = text[start:end]
+    first = start + len(part) - len(part.lstrip())
+    return _row(text, min(first, end)), _row(text, max(start + len(part.rstrip()), start))
+
+
+def _row(text: str, offset: int) -> int:
+    return len(split_lines(text[:offset] + "|")) - 1
