@@ -82,6 +82,28 @@ class Target:
         return self.indent + rest if rest.strip() else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a function stands in its file: 0-based lines."""
+
+    symbol: str
+    first: int
+    """Of its decorators, or its `def`."""
+    line: int
+    """Of its `def`."""
+    end_line: int
+    is_open: bool
+    """Whether it is still to be written and says in a docstring what it does."""
+
+
+def places(text: str) -> list[Place]:
+    """Return where the functions of a file are: one parse, unlike a `Target` for each."""
+    return [
+        Place(each.symbol, each.first, each.start, each.end, is_open=_is_open(each))
+        for each in _functions(text)
+    ]
+
+
 def target_at(text: str, line: int) -> Target:
     """Return the innermost function around a 0-based line; its decorators belong to it.
 
@@ -115,12 +137,7 @@ def target_named(text: str, symbol: str) -> Target:
 
 def stubs(text: str) -> list[Target]:
     """Return the functions of a file that are still to be written and say in a docstring what they do."""
-    return [
-        target
-        for each in _functions(text)
-        if _is_stub(each.node) and ast.get_docstring(each.node)
-        for target in [_target(text, each)]
-    ]
+    return [_target(text, each) for each in _functions(text) if _is_open(each)]
 
 
 def is_stub(text: str, symbol: str) -> bool:
@@ -292,6 +309,10 @@ def _is_stub(node: _Function) -> bool:
     return all(_does_nothing(each) for each in body)
 
 
+def _is_open(found: _Found) -> bool:
+    return _is_stub(found.node) and bool(ast.get_docstring(found.node))
+
+
 def _does_nothing(node: ast.stmt) -> bool:
     match node:
         case ast.Pass() | ast.Expr(ast.Constant()):
@@ -309,7 +330,8 @@ def _nothing_named(text: str, symbol: str) -> str:
     try:
         ast.parse(text)
     except SyntaxError as error:
-        return f"no function {symbol} was found, and line {error.lineno} is not Python: {error.msg}"
+        where = f"line {error.lineno}" if error.lineno else "the file"
+        return f"no function {symbol} was found, and {where} is not Python: {error.msg}"
     except (ValueError, RecursionError, MemoryError) as error:
         return f"the file cannot be read as Python: {error}"
     return f"it defines no function {symbol}"

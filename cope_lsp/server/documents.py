@@ -4,6 +4,8 @@ pygls 2.1.1 uses `str.splitlines`: a form feed or U+2028 in a file shifts every 
 edits then land in the wrong place.
 """
 
+import asyncio
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -27,6 +29,7 @@ class LspDocument(TextDocument):
         super().__init__(uri, source=source, version=version, language_id=language_id)
         self._encoding = encoding_of(encoding)
         self.buffer = TextBuffer(source or "", self._encoding)
+        self._changed = asyncio.Event()
 
     def apply_change(self, change: types.TextDocumentContentChangeEvent) -> None:
         """Apply one change of a `textDocument/didChange`."""
@@ -35,6 +38,18 @@ class LspDocument(TextDocument):
             self.buffer.replace((start.line, start.character), (end.line, end.character), change.text)
         else:
             self.buffer = TextBuffer(change.text, self._encoding)
+        self._changed.set()
+
+    async def becomes(self, right: Callable[[str], bool], timeout_s: float) -> bool:
+        """Return whether the editor makes the text one that is `right`, now or within `timeout_s` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not right(self.source):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
 
     @property
     def source(self) -> str:

@@ -8,7 +8,7 @@ Answer = TypeVar("Answer")
 
 
 class Superseded:
-    """The answer to a question that a newer one has replaced."""
+    """The answer to a question that a newer one has replaced, or that somebody has stopped."""
 
 
 class Latest(Generic[Answer]):
@@ -20,7 +20,8 @@ class Latest(Generic[Answer]):
     async def run(self, key: str, work: Coroutine[Any, Any, Answer]) -> Answer | Superseded:
         """Run `work` and stop what ran under `key` before it.
 
-        Returns `Superseded` when a newer call stopped this one. Cancelling the caller cancels the work.
+        Returns `Superseded` when a newer call or `cancel` stopped this one. Cancelling the caller cancels the
+        work.
         """
         if previous := self._running.get(key):
             previous.cancel()
@@ -36,6 +37,15 @@ class Latest(Generic[Answer]):
         finally:
             if self._running.get(key) is task:
                 del self._running[key]
+
+    def is_busy(self) -> bool:
+        """Whether anything runs."""
+        return bool(self._running)
+
+    def cancel(self, key: str) -> bool:
+        """Stop what runs under `key`; False when nothing does."""
+        task = self._running.get(key)
+        return task is not None and task.cancel()
 
     def cancel_all(self) -> None:
         """Stop everything that runs."""

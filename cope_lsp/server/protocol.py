@@ -1,18 +1,21 @@
 """pygls's protocol with its known defects repaired (pygls 2.1.1, lsprotocol 2025.0.0).
 
 * A request that cannot be parsed gets an error response instead of none; a custom request may have no params.
+* A response that cannot be parsed is an error to who waits for it.
 * Nested objects are left alone, also those with a key "jsonrpc".
 * Requests before `initialize` or after `shutdown`, and a second `initialize`, are refused.
 * Tracebacks and paths stay in the log, out of error responses.
 * `triggerKind: 0` of older clients is understood.
 * A notification leaves nothing behind; pygls keeps a future for each, about 2 kB per key pressed.
 * A reply to a cancelled request of ours does no harm (pygls issue 621).
+* A command whose request is cancelled stops; pygls cancels the request around it only.
 * `shutdown` cancels whatever still runs; pygls walks over the requests while those it cancels leave them.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from cattrs import Converter
@@ -81,6 +84,8 @@ class CopeProtocol(LanguageServerProtocol):
             log.warning("a message %r could not be parsed", method)
             if is_request:
                 self._send_response(message["id"], error=error.to_response_error())
+            elif method is None and isinstance(message.get("id"), str | int):
+                self._handle_response(message["id"], error=error.to_response_error())
             return
         if isinstance(parsed, dict):
             log.warning("a message that is not JSON-RPC 2.0 was ignored")
@@ -104,6 +109,16 @@ class CopeProtocol(LanguageServerProtocol):
         for key in [key for key, future in self._request_futures.items() if future.done()]:
             del self._request_futures[key]
 
+    def _run_generator(
+        self, future: "Future[Any] | None", *, gen: Generator[Any, Any, Any], result_future: "Future[Any]"
+    ) -> None:
+        before = set(self._request_futures)
+        super()._run_generator(future, gen=gen, result_future=result_future)
+        for key in (
+            set(self._request_futures) - before
+        ):  # the handler that the generator called, if it goes on
+            result_future.add_done_callback(partial(_cancel_too, self._request_futures[key]))
+
     def _send_response(
         self, msg_id: Any, result: Any = None, error: types.ResponseError | None = None
     ) -> None:
@@ -120,6 +135,11 @@ class CopeProtocol(LanguageServerProtocol):
             del self._request_futures[msg_id]
             return
         super()._handle_response(msg_id, result, error)
+
+
+def _cancel_too(inner: "Future[Any]", outer: "Future[Any]") -> None:
+    if outer.cancelled():
+        inner.cancel()
 
 
 def converter_factory() -> Converter:

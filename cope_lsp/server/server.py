@@ -5,17 +5,21 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from pygls.lsp.server import LanguageServer
 
 from cope_lsp.assistant import Assistant
+from cope_lsp.cascade.plan import Plan
 from cope_lsp.config import Loaded
+from cope_lsp.context.target import Place
 from cope_lsp.egress import offline
 from cope_lsp.server.documents import LspDocument, LspWorkspace
+from cope_lsp.server.edits import Edit
+from cope_lsp.server.kept import Kept
 from cope_lsp.server.latest import Latest
 from cope_lsp.server.protocol import CopeProtocol, converter_factory
 from cope_lsp.stdio import claim_stdio
@@ -25,7 +29,6 @@ from cope_lsp.version import __version__
 log = logging.getLogger(__name__)
 
 PARENT_POLL_S = 3.0
-OFFERED_MAX = 200
 
 
 @dataclass(slots=True)
@@ -37,6 +40,17 @@ class Client:
     knows_inline_completion: bool = False
     reads_markdown: bool = False
     wants_status: bool = False
+    shows_progress: bool = False
+    shows_lenses: bool = False
+    takes_code_actions: bool = False
+    """Whether it reads code actions; before LSP 3.8 there were commands only."""
+    applies_edits: bool = False
+    versions_edits: bool = False
+    """Whether it reads edits that name the version of the document that they fit."""
+    confirms_edits: bool = False
+    """Whether it asks the user about edits that say that they need it."""
+    trusted: bool = False
+    """Whether the user trusts the workspace. Code of one that they do not trust is never run."""
 
 
 StatusKind = Literal["Normal", "Warning", "Error", "Inactive"]
@@ -55,20 +69,26 @@ class Status:
 class Offers:
     """The suggestions shown lately, by the id that comes back when one is accepted."""
 
-    texts: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    texts: Kept[str] = field(default_factory=Kept)
     accepted: int = 0
 
     def add(self, offer_id: str, text: str) -> None:
         """Remember an offer; the oldest makes room."""
-        self.texts[offer_id] = text
-        if len(self.texts) > OFFERED_MAX:
-            self.texts.popitem(last=False)
+        self.texts.add(offer_id, text)
 
     def accept(self, offer_id: str) -> bool:
         """Count an acceptance; False for an id that is not known (any more)."""
-        known = self.texts.pop(offer_id, None) is not None
+        known = self.texts.take(offer_id) is not None
         self.accepted += known
         return known
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan that a client may come back with."""
+
+    instruction: str
+    guideline: Plan
 
 
 class CopeServer(LanguageServer):
@@ -90,6 +110,12 @@ class CopeServer(LanguageServer):
         self.completions: Latest[Completion] = Latest()
         self.consents: dict[tuple[Path, str], asyncio.Future[None]] = {}
         """Questions to the user that are open, by project and endpoint."""
+        self.plans: Kept[Planned] = Kept()
+        self.solves: Latest[dict[str, Any]] = Latest()
+        self.solve_names: dict[str, str] = {}
+        """The documents of the solves that run, by the ids that their clients gave them."""
+        self.edits: Kept[Edit] = Kept()
+        self.outlines: WeakKeyDictionary[LspDocument, tuple[int | None, list[Place]]] = WeakKeyDictionary()
 
     def introduce(self, client: Client) -> None:
         """Take what `initialize` says of the client."""
@@ -114,6 +140,7 @@ class CopeServer(LanguageServer):
         """End with the client; the engine ends as its pipe closes."""
         self.inline_completions.cancel_all()
         self.completions.cancel_all()
+        self.solves.cancel_all()
         super().shutdown()  # type: ignore[no-untyped-call]  # pygls annotates no result
 
 
