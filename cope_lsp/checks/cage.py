@@ -7,8 +7,9 @@ and gives the child a writable folder of its own if it needs one. Only libc is u
 be installed. What else a root holds is up to who furnishes it: `furnish_bare` here, `tree_root` for a
 repository.
 
-What is not covered: the kernel's own faults (no system calls are filtered), what everybody may read in the
-system folders, and the memory of all processes together (each is limited, and so is their number).
+What is not covered: the kernel's own faults (few system calls are filtered, see `calls`), what everybody may
+read in the system folders, and the memory of all processes together (each is limited, and so is their
+number).
 """
 
 import contextlib
@@ -20,6 +21,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from cope_lsp.checks.calls import refuse_calls
 
 SYSTEM = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr", "/nix/store")
 """Where an interpreter finds its libraries; those that are links stay links."""
@@ -272,6 +275,7 @@ def drop_privileges(kept: tuple[int, ...] = ()) -> None:
         arguments = (_PR_CAP_AMBIENT_RAISE, capability, 0, 0)
         _check(_libc.prctl(_PR_CAP_AMBIENT, *map(ctypes.c_ulong, arguments)))
     _prctl(_PR_SET_DUMPABLE, 0)
+    refuse_calls()
 
 
 def mount(source: str | None, target: str, kind: str | None, flags: int, options: str | None = None) -> None:

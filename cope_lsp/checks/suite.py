@@ -31,6 +31,7 @@ from cope_lsp.checks.suite_report import (
     Run,
     bounded,
     expect,
+    first_failure,
     judge_run,
     mentions,
     read_report,
@@ -268,7 +269,8 @@ class Suite:
         if self._settings.command:
             judgement, evidence = self._judged_by_status(outcome)
         elif outcome.ending != "finished":
-            judgement, evidence = "failed", self._overrun(outcome)
+            run = read_report(outcome.report, outcome.key)
+            judgement, evidence = "failed", first_failure(run, self._expected) or self._overrun(outcome)
         else:
             run = read_report(outcome.report, outcome.key)
             judgement, evidence = judge_run(run, self._expected, outcome.status)

@@ -122,16 +122,17 @@ def mentions(text: str, symbol: str) -> bool:
 
 def judge_run(run: Run, expected: Expectation, exit_status: int | None) -> tuple[Judgement, str]:
     """Return the judgement on a draft and the evidence for it."""
-    if run.fault:
-        return "failed", run.fault
-    for test, result in (run.uncollected | run.results).items():
-        if not _is_well(test, result, expected):
-            return "failed", shown(test, result)
-    if fault := _fault_of(run, expected, exit_status):
+    if fault := run.fault or first_failure(run, expected) or _fault_of(run, expected, exit_status):
         return "failed", fault
     count = len(expected.required)
     excused = f"; {len(expected.excused)} did not pass before either" if expected.excused else ""
     return "passed", f"{count} test{'s' if count != 1 else ''} passed{excused}"
+
+
+def first_failure(run: Run, expected: Expectation) -> str:
+    """Return the first test that did not do what is expected, and what it said; "" if there is none."""
+    found = (run.uncollected | run.results).items()
+    return next((shown(test, result) for test, result in found if not _is_well(test, result, expected)), "")
 
 
 def _is_well(test: str, result: TestResult, expected: Expectation) -> bool:

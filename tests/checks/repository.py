@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib
-import os
 import shutil
 import subprocess
 import sys
@@ -56,16 +55,16 @@ def write(folder: Path, **texts: str) -> Path:
 
 def suite(folder: Path, python: Path, **settings: Any) -> Suite:
     """Return the check of `total` in `calc.py` in a folder."""
-    values = {"python": str(python), "timeout_s": 30.0} | settings
+    values: dict[str, Any] = {"python": str(python), "timeout_s": 30.0} | settings
     return Suite(folder, Path("calc.py"), "total", SuiteSettings(**values))
 
 
 def snapshot(folder: Path) -> dict[str, tuple[object, ...]]:
     """Return all that could be changed of a folder: what is there, with content, owner, mode and times."""
-    found = {}
+    found: dict[str, tuple[object, ...]] = {}
     for path in (folder, *folder.rglob("*")):
         status = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else ""
+        content = str(path.readlink()) if path.is_symlink() else ""
         if path.is_file() and not path.is_symlink():
             content = hashlib.sha256(path.read_bytes()).hexdigest()
         facts = (status.st_ino, status.st_mode, status.st_uid, status.st_gid, status.st_nlink, status.st_size)
