@@ -1,19 +1,26 @@
 """The product behind every surface: server, command line, demo and evaluation ask the `Assistant`."""
 
 import asyncio
+import shlex
 from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from cope_lsp.cascade.code import CodeFamily, CodeTask
 from cope_lsp.cascade.decide import Policy
 from cope_lsp.cascade.memory import PlanMemory
 from cope_lsp.cascade.outcome import Event
-from cope_lsp.cascade.run import Agree, run
+from cope_lsp.cascade.plan import Plans
+from cope_lsp.cascade.run import NO_PLANS, Agree, run
 from cope_lsp.checks.base import Check
+from cope_lsp.checks.suite import Suite, SuiteSettings
+from cope_lsp.checks.syntax import Syntax
+from cope_lsp.checks.syntax_reader import SyntaxReader
 from cope_lsp.completion.completer import Completer
 from cope_lsp.config import Config
 from cope_lsp.egress.audit import Audit
 from cope_lsp.egress.consent import ConsentStore
+from cope_lsp.errors import CopeError
 from cope_lsp.ledger.entries import Summary
 from cope_lsp.ledger.ledger import Ledger
 from cope_lsp.ledger.teller import Teller
@@ -39,6 +46,7 @@ class Assistant:
         self._model = model
         self._completer = Completer(model)
         self._plans = PlanMemory()
+        self._syntax = SyntaxReader()
         self._teller = Teller(Ledger())
         self._hosted: Claude | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -84,8 +92,42 @@ class Assistant:
         """
         return await (await self._hosted_model()).ask(question)
 
+    @asynccontextmanager
+    async def checks(self, task: CodeTask, *, with_tests: bool) -> AsyncGenerator[list[Check], None]:
+        """Prepare the checks of a task's file, the cheapest first, and free what they hold at the end.
+
+        Args:
+            task: the function.
+            with_tests: whether the project's own tests are run, in a sandbox. Only for a project that the
+                user trusts.
+
+        Raises:
+            CopeError: the file cannot be judged by tests, since it is one itself.
+        """
+        syntax = Syntax(self._syntax, "python", task.text)
+        if not with_tests:
+            yield [syntax]
+            return
+        try:
+            suite = Suite(task.workspace, task.file, task.target.symbol, self._suite_settings())
+        except ValueError as error:
+            raise CopeError(str(error)) from error
+        try:
+            yield [syntax, suite]
+        finally:
+            await suite.close()
+
+    def _suite_settings(self) -> SuiteSettings:
+        try:
+            command = tuple(shlex.split(self.config.tests_command))
+        except ValueError as error:
+            msg = f"tests.command cannot be read ({error}): {self.config.tests_command}"
+            raise CopeError(msg) from error
+        config = self.config
+        return SuiteSettings(command, config.tests_python, timeout_s=float(config.tests_timeout_s))
+
     async def solve(
-        self, task: CodeTask, checks: Sequence[Check], agree: Agree
+        self, task: CodeTask, checks: Sequence[Check], agree: Agree, plans: Plans = NO_PLANS
     ) -> AsyncGenerator[Event, None]:
         """Write or mend a function; yield what happens, and the `Outcome` at the end.
 
@@ -95,14 +137,24 @@ class Assistant:
             task: the function.
             checks: of whole files, the cheapest first; the caller closes what they hold.
             agree: asks the user before text leaves or money is spent, where they must be asked.
+            plans: to begin with, such as the user's own.
 
         Raises:
             CopeError: there is no local model, or drafts cannot be checked safely.
         """
         family = CodeFamily(task, self._model, checks)
         events: asyncio.Queue[Event | None] = asyncio.Queue()
-        running = run(family, self, self._plans, self._policy(), report=events.put_nowait, agree=agree)
-        work = asyncio.create_task(running)
+        work = asyncio.create_task(
+            run(
+                family,
+                self,
+                self._plans,
+                self._policy(),
+                report=events.put_nowait,
+                agree=agree,
+                plans=plans,
+            )
+        )
         work.add_done_callback(lambda _: events.put_nowait(None))
         try:
             while (event := await events.get()) is not None:
@@ -135,6 +187,7 @@ class Assistant:
     async def close(self) -> None:
         """End the engine and what still waits for a hosted model."""
         await self._model.close()
+        await self._syntax.close()
         if self._hosted is not None:
             await self._hosted.close(FAREWELL_S)
         if retiring := set(self._retiring):  # an engine that was replaced a moment ago must still be ended

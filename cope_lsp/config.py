@@ -159,6 +159,23 @@ class Config:
         minimum=0,
         maximum=20,
     )
+    tests_command: str = _setting(
+        "",
+        "tests.command",
+        "What runs a project's tests, such as `make test`; empty: pytest, on tests that a change touches.",
+        pattern=r"[^\n]{0,1000}",
+        shape="a program and its arguments",
+    )
+    tests_python: str = _setting(
+        "",
+        "tests.python",
+        "The Python of a project's tests; empty: that of its .venv.",
+        pattern=r"[^\n]{0,1000}",
+        shape="a path, or the name of a program",
+    )
+    tests_timeout_s: int = _setting(
+        60, "tests.timeout_s", "Seconds that the tests may take for one draft.", minimum=1, maximum=3_600
+    )
     models_hub: str = _setting(
         "https://huggingface.co",
         "models.hub",

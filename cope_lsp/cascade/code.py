@@ -1,9 +1,10 @@
 """The family of code: a task is one function of a file, a draft its body, an answer its syntax tree."""
 
 import hashlib
+import textwrap
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from cope_lsp.cascade.prompts import Ask, Parts, one_line
 from cope_lsp.cascade.python_answer import python_answer
 from cope_lsp.checks.base import Check, Verdict
 from cope_lsp.context.passage import passage
-from cope_lsp.context.target import Target, is_stub
+from cope_lsp.context.target import SHOWN_INDENT, Target, is_stub
 from cope_lsp.models.base import TextModel
 from cope_lsp.models.question import Question
 
@@ -60,18 +61,20 @@ class CodeFamily:
         self.task = task
         self.key = task.key
         self._model = model
-        self._author = ""
         self._checks = checks
         self._known: dict[str, tuple[Verdict, ...]] = {}
 
     async def draw(self, stage: Stage, plans: Plans, samples: int, seed: int) -> AsyncGenerator[Draft, None]:
         """See `Family`."""
-        self._author = self._author or (await self._model.info()).name
-        ask: Ask = "goal-and-code" if stage.planner == "small" else "code"
-        async with aclosing(executor.draw(self._model, self._parts(plans), ask, samples, seed)) as answers:
+        info = await self._model.info()
+        ask: Ask = "goal-and-code" if stage.planner == "small" and plans == Plans() else "code"
+        # A model that goes on with a text is at its best with a plain function, also where it is a method.
+        parts = self._parts(plans) if info.chat else _as_function(self._parts(plans))
+        moved = "" if info.chat else SHOWN_INDENT * (self.task.target.depth - 1)
+        async with aclosing(executor.draw(self._model, parts, ask, samples, seed)) as answers:
             async for answer, tokens in answers:
-                goal = Plan("goal", answer.goal, self._author) if answer.goal else None
-                yield Draft(answer.draft, goal, tokens)
+                goal = Plan("goal", answer.goal, info.name) if answer.goal else None
+                yield Draft(textwrap.indent(answer.draft, moved), goal, tokens)
 
     async def assess(self, draft: Draft) -> Assessed:
         """See `Family`."""
@@ -133,3 +136,11 @@ class CodeFamily:
             complaint=complaint,
             around=self.task.target.around,
         )
+
+
+def _as_function(parts: Parts) -> Parts:
+    """Return a method as a function outside of its class."""
+    if not parts.signature.startswith(" "):
+        return parts
+    context = parts.context.partition("class ")[0]
+    return replace(parts, context=context, signature=textwrap.dedent(parts.signature))

@@ -115,3 +115,31 @@ class Outcome:
 
 
 Event = StageStarted | PlanWritten | DraftChecked | EscalationAsked | Outcome
+
+
+_PROOFS: dict[Proof, str] = {
+    "tests": "the tests pass",
+    "agreement": "the drafts agree; no test was run",
+    "syntax": "it parses; no test was run",
+    "none": "nothing speaks for it",
+}
+_ENDS = {
+    "unsure": "the drafts do not agree, or fail",
+    "hopeless": "no draft works, not even under the hosted model's plan",
+    "never": "local drafts did not do, and cascade.escalate is never",
+    "declined": "local drafts did not do, and you declined to ask the hosted model",
+    "refused": "local drafts did not do, and the hosted model cannot be asked",
+    "over-budget": "local drafts did not do, and the budget has not enough left for the hosted model",
+    "nothing-left": "not even the hosted model's own draft works",
+}
+
+
+def explain(outcome: Outcome) -> str:
+    """Return in a sentence how it ended, for a person."""
+    if outcome.reason == "accepted":
+        unsaid = next((each.evidence for each in outcome.verdicts if each.judgement == "unknown"), "")
+        why = f" ({unsaid})" if unsaid and outcome.proof != "tests" else ""
+        return f"solved in stage {outcome.stage}: {_PROOFS[outcome.proof]}{why}"
+    detail = f": {outcome.detail}" if outcome.detail else ""
+    shown = "; the best draft is shown, not verified" if outcome.draft else ""
+    return f"not solved: {_ENDS[outcome.reason]}{detail}{shown}"

@@ -77,6 +77,8 @@ class Memory(Protocol):
         ...
 
 
+NO_PLANS = Plans()
+
 Agree = Callable[[EscalationAsked], Awaitable[bool]]
 """Asks the user, if the event says that they must be asked or their consent is missing."""
 
@@ -89,15 +91,30 @@ async def run(
     *,
     report: Callable[[Event], None],
     agree: Agree,
+    plans: Plans = NO_PLANS,
     stages: Sequence[Stage] = STAGES,
     seed: int = 0,
 ) -> Outcome:
     """Solve one task. When this is cancelled, no model goes on with it.
 
+    Args:
+        family: the kind of task, bound to the task.
+        desk: where the large model is asked.
+        memory: of plans that were paid for.
+        policy: what the user wants of it.
+        report: is told what happens.
+        agree: asks the user.
+        plans: to begin with, such as the user's own. With a guideline the cascade begins where the large
+            model's would be followed; with a goal alone the first drafts are written under it.
+        stages: the table.
+        seed: of all samples together.
+
     Raises:
         CopeError: the small model cannot be used at all, or drafts cannot be checked safely.
     """
-    cascade = _Cascade(family, desk, memory, policy, report, agree, stages, seed)
+    cascade = _Cascade(family, desk, memory, policy, report, agree, stages, seed, plans=plans)
+    if plans.guideline is not None:
+        cascade.stage = next(place for place, stage in enumerate(stages) if stage.plan == "guideline")
     return await cascade.solve()
 
 
@@ -213,7 +230,7 @@ class _Cascade:
             return Offer(0)
         if self.refusal:
             return Offer(0, self.refusal)
-        if stage.executor == "small" and self._known_plan() is not None:
+        if stage.executor == "small" and await self._known_plan() is not None:
             return Offer(0)
         try:
             quote = await self.desk.quote(self._question(place, imagined=True))
@@ -247,7 +264,7 @@ class _Cascade:
         stage = self.stages[escalation.stage]
         is_plan = stage.executor == "small"
         plans, complaint = self._leaving()
-        if is_plan and (known := self._known_plan()) is not None:
+        if is_plan and (known := await self._known_plan()) is not None:
             self.report(PlanWritten(known, 0, reused=True))
             self._begin(escalation.stage, plans.joined_by(known))
             return True
@@ -316,10 +333,10 @@ class _Cascade:
         if self.stages[self.stage].planner == "large":
             return self.plans, complaint
         judged, goals = [each.judged for each in self.assessed], [each.goal for each in self.drafts]
-        return handed_on(judged, goals), complaint
+        return (self.plans if self.plans.goal else handed_on(judged, goals)), complaint
 
-    def _known_plan(self) -> Plan | None:
-        return self.memory.recall(self._key(self._leaving()[1]))
+    async def _known_plan(self) -> Plan | None:
+        return await asyncio.to_thread(self.memory.recall, self._key(self._leaving()[1]))
 
     def _key(self, complaint: str) -> str:
         return f"{self.family.key}\n{complaint}"

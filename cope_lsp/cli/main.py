@@ -32,6 +32,7 @@ COMMANDS = (
     Command("serve", "speak LSP on standard input and output (what editors start)", runs_model=True),
     Command("demo", "show the main job on a sample project, without a network", runs_model=True),
     Command("complete", "complete one place in a file", runs_model=True),
+    Command("solve", "write or mend one function: drafts, checks, a diff", runs_model=True),
     Command("plan", "ask the hosted model how to write one function"),
     Command("models", "list, fetch, choose and check local models"),
     Command("auth", "keep the API key of a hosted model, or remove it"),

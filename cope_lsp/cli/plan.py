@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,13 +11,13 @@ from rich.markup import escape
 
 from cope_lsp.assistant import Assistant
 from cope_lsp.cascade.planner import Brief, guideline_question
+from cope_lsp.cli import agree
 from cope_lsp.cli.files import read_text
-from cope_lsp.config import Loaded, is_offline
+from cope_lsp.config import Loaded
 from cope_lsp.context.passage import line_of_symbol, passage
-from cope_lsp.egress import offline
 from cope_lsp.errors import CopeError, HostedRefusedError
 from cope_lsp.ledger.entries import usd
-from cope_lsp.models.question import Answer, Question, Quote
+from cope_lsp.models.question import Answer, Question
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +61,7 @@ async def _plan(arguments: argparse.Namespace, loaded: Loaded, question: Questio
         if arguments.show:
             return await _show(assistant, question, as_json=arguments.json)
         quote = await assistant.quote(question)
-        _agree(assistant, question, quote, yes=arguments.yes)
+        agree.consent(assistant, question, quote, yes=arguments.yes, look="To look at it: --show")
         console = Console(stderr=True, quiet=arguments.json)
         with console.status(f"asking {escape(quote.model)}, at most {usd(quote.bound_nusd)}"):
             answer = await assistant.ask(question)
@@ -76,7 +75,7 @@ async def _show(assistant: Assistant, question: Question, *, as_json: bool) -> i
     """Print what would be sent; also where it would be refused, with the reason."""
     try:
         quote = await assistant.quote(question)
-        terms, values = _terms(quote), asdict(quote) | {"refusal": None}
+        terms, values = agree.terms(quote), asdict(quote) | {"refusal": None}
     except HostedRefusedError as error:
         terms, values = f"It would be refused: {error}.", {"refusal": error.reason}
     if as_json:
@@ -88,34 +87,6 @@ async def _show(assistant: Assistant, question: Question, *, as_json: bool) -> i
     Console().print("[dim]text[/]")
     print(question.text.text)
     return 0
-
-
-def _terms(quote: Quote) -> str:
-    count = len(quote.redacted)
-    hidden = f", {count} secret{'s' if count > 1 else ''} taken out," if count else ""
-    return (
-        f"{quote.bytes} bytes{hidden} would go to {quote.model} at {quote.endpoint}, "
-        f"for at most {usd(quote.bound_nusd)}."
-    )
-
-
-def _agree(assistant: Assistant, question: Question, quote: Quote, *, yes: bool) -> None:
-    """Ask the user once per project and server; without a terminal there is nobody to ask."""
-    if assistant.consent.answer(question.workspace, quote.endpoint) is not None:
-        return  # what was denied is refused by the gate, with the way to change it
-    if offline.is_on() or is_offline(question.workspace):
-        return
-    if not yes:
-        if not (sys.stdin is not None and sys.stdin.isatty()):
-            return
-        print(f"{_terms(quote)} To look at it: --show", file=sys.stderr)
-        print(
-            f"May text of {question.workspace} be sent there, now and later? [y/N] ", end="", file=sys.stderr
-        )
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-            return
-    assistant.consent.record(question.workspace, quote.endpoint, "allowed")
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:

@@ -44,6 +44,7 @@ HELP = {
     "serve": ["--stdio", "--log FILE", "--log-level", "--model FILE"],
     "demo": ["--json", "--model FILE"],
     "complete": ["FILE", "--line", "--character", "--language", "--json", "--model FILE"],
+    "solve": ["FILE", "--symbol", "--tests", "--escalate", "--apply", "--guideline", "--yes", "--json"],
     "plan": ["FILE", "--symbol", "--instruction", "--workspace", "--show", "--yes", "--json"],
     "auth": ["show", "set", "remove", "--endpoint", "--file", "--json"],
     "budget": ["show", "set", "history", "export", "price", "verify", "--json"],

@@ -51,6 +51,8 @@ class Provider:
     def __init__(self) -> None:
         self.mode, self.status, self.posts = "well", 200, 0
         self.text, self.last_usage = "Sort first.", LAST_USAGE
+        self.texts: list[str] = []
+        """What it answers one after the other; then `text`."""
         self.bodies: list[str] = []
         self.headers: list[dict[str, str]] = []
         provider = self
@@ -83,7 +85,8 @@ class Provider:
             ).encode(), "application/json"
         if self.mode == "html":
             return b"<html>sign in</html>", "text/html"
-        said = list(events(self.mode, self.text, self.last_usage))
+        text = self.texts.pop(0) if self.texts else self.text
+        said = list(events(self.mode, text, self.last_usage))
         texts = (e if isinstance(e, str) else json.dumps(e) for e in said)
         names = [e["type"] if isinstance(e, dict) else "content_block_delta" for e in said]
         stream = "".join(f"event: {name}\ndata: {text}\n\n" for name, text in zip(names, texts, strict=True))

@@ -279,3 +279,40 @@ def test_a_passage_without_a_function_of_python_is_read_as_it_stands(text: str) 
 
 def test_other_questions_are_read_as_they_stand() -> None:
     assert reading("def f(): ...", system="") == "def f(): ..."
+
+
+def test_a_guideline_is_asked_for_as_if_it_were_alone() -> None:
+    told = "Task: Add them.\n\nGoal: the sum\n\nNow it fails: assert add(1, 2)\n\nBeside it: def f(): ...\n\n"
+    assert (
+        reading(f"{told}def add(a, b):\n    ...") == 'def add(a, b):\n    """Add them."""\n    # Guideline:'
+    )
+
+
+def test_a_draft_is_asked_for_under_the_plans() -> None:
+    told = "Goal: the sum\n\nGuideline: Use plus.\n\n"
+    asked = Asked(planner.DRAFT_SYSTEM, f'{told}def add(a, b):\n    """Add them."""\n    ...', 100, 0.0, ())
+    read = understudy.read(asked)
+    assert read.text == (
+        'def add(a, b):\n    """Add them."""\n    # Goal: the sum\n    # Guideline: Use plus.\n'
+    )
+    assert read.opening == "def add(a, b):\n"
+
+
+def test_the_planner_and_the_understudy_agree_on_every_section(tmp_path: Path) -> None:
+    brief = planner.Brief(
+        "def add(a, b):\n    ...",
+        "Add\n\nthem.",
+        "the sum",
+        "Use plus.",
+        "assert 1 == 2\n\n\nno",
+        "def f(): ...",
+    )
+    question = planner.draft_question(brief, tmp_path, tmp_path / "a.py")
+    assert (question.purpose, question.system) == ("draft", planner.DRAFT_SYSTEM)
+    assert question.text.text == (
+        "Task: Add\nthem.\n\nGoal: the sum\n\nGuideline: Use plus.\n\nNow it fails: assert 1 == 2\nno\n\n"
+        "Beside it: def f(): ...\n\ndef add(a, b):\n    ..."
+    )
+    assert reading(question.text.text, planner.DRAFT_SYSTEM) == (
+        'def add(a, b):\n    """Add\nthem."""\n    # Goal: the sum\n    # Guideline: Use plus.\n'
+    )
