@@ -125,10 +125,10 @@ def _halves(before: str, after: str) -> tuple[Fault, ...]:
 
 
 def _rows(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return the 0-based first and last row of what is not blank between two offsets."""
+    """Return the 0-based rows between two offsets, without blank ones; the one above if all are blank."""
     part = text[start:end]
-    first = start + len(part) - len(part.lstrip())
-    return _row(text, min(first, end)), _row(text, max(start + len(part.rstrip()), start))
+    last = _row(text, len(text[:end].rstrip()))
+    return (_row(text, start + len(part) - len(part.lstrip())) if part.strip() else last), last
 
 
 def _row(text: str, offset: int) -> int:
