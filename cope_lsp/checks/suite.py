@@ -199,6 +199,8 @@ class Suite:
             text = await asyncio.to_thread(self._text)
             stub = f"\n\ndef {name}(*args, **kwargs):\n    raise NotImplementedError({name!r})\n"
             second = await self._first_run(self._selected, {self._file: text + stub})
+            if second.fault:
+                return Prepared(evidence=second.fault)
             new = frozenset(second.collected) - frozenset(run.collected)
             run = _merged(run, second)
         run = self._without_unloadable(run)
@@ -218,10 +220,8 @@ class Suite:
     def _without_unloadable(self, run: Run) -> Run:
         """Return a run without the test files that cannot be loaded, which are left out from now on."""
         broken = {test.partition("::")[0] for test in run.uncollected}
-        self._selected = tuple(
-            path for path in self._selected if not any(f"/{path}".endswith(f"/{name}") for name in broken)
-        )
-        kept = tuple(test for test in run.collected if test.partition("::")[0] not in broken)
+        self._selected = tuple(path for path in self._selected if not _is_among(path, broken))
+        kept = tuple(test for test in run.collected if not _is_among(test.partition("::")[0], broken))
         results = {test: run.results[test] for test in kept if test in run.results}
         return replace(run, collected=kept, results=results)
 
@@ -252,8 +252,8 @@ class Suite:
             assert python is not None
             how = ("-x",) if stops else ("--continue-on-collection-errors",)
             command = (str(python.path), *_PYTEST, *how, "--", *self._selected)
-            environment["PYTHONPATH"] = "/cope"
-        readable = tuple((path, path.resolve()) for path in settings.readable)
+            environment["PYTHONPATH"] = "/cope"  # where `tree_root` puts the plugin
+        readable = tuple((path.absolute(), path.resolve()) for path in settings.readable)
         return await self._tree.run(
             Order(
                 command=command,
@@ -307,6 +307,11 @@ def _merged(first: Run, second: Run) -> Run:
     """Return a run of the tests of the second, which were also in the first as they were there."""
     known = {test: result for test, result in first.results.items() if test in second.results}
     return replace(second, results=second.results | known, marks=first.marks | second.marks)
+
+
+def _is_among(path: str, names: set[str]) -> bool:
+    """Whether a path is one of these files, or in one of these folders; both may be relative to others."""
+    return any(name and f"/{name}/" in f"/{path}/" for name in names)
 
 
 def _last(output: str) -> str:

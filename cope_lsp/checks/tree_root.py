@@ -121,7 +121,8 @@ def furnish(layout: Layout) -> View:
             cage.show(path, source)
         view = _furnish_workspace(layout)
         for path, source in sorted(set(layout.shown) - outer):
-            cage.show(path, source)
+            if not path.is_symlink():  # a link in the workspace stays one; what it leads to is shown, too
+                cage.show(path, source)
         cage.detach(_SCRATCH)
     _raise_loopback()
     return view

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from cope_lsp.checks.suite import Suite, SuiteSettings
 from cope_lsp.errors import SandboxUnavailableError
@@ -131,14 +132,29 @@ NEVER_PASSES = {
 }
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def attacked(
+    tmp_path_factory: pytest.TempPathFactory, python: Path
+) -> AsyncIterator[tuple[Suite, Path]]:
+    """A repository that many drafts are judged in, one after the other."""
+    folder = tmp_path_factory.mktemp("attacked")
+    write(folder, calc=MODULE, tests__test_calc=TESTS, tests__test_more=TESTS)
+    (folder / "tests" / "data.txt").write_text("2")
+    made = suite(folder, python)
+    yield made, folder
+    assert (await made.judge(RIGHT)).judgement == "passed", "what is right still passes"
+    await made.close()
+
+
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("source", NEVER_PASSES.values(), ids=NEVER_PASSES)
-async def test_what_is_not_right_never_passes(calc: Suite, tmp_path: Path, source: str) -> None:
-    (tmp_path / "work" / "tests" / "data.txt").write_text("2")
-    before = snapshot(tmp_path)
-    verdict = await calc.judge(LEAVES + source)
+async def test_what_is_not_right_never_passes(attacked: tuple[Suite, Path], source: str) -> None:
+    check, folder = attacked
+    before = snapshot(folder)
+    verdict = await check.judge(LEAVES + source)
     assert verdict.judgement == "failed", verdict.evidence
     assert verdict.evidence
-    assert snapshot(tmp_path) == before
+    assert snapshot(folder) == before
 
 
 async def test_a_test_that_hangs_is_named(tmp_path: Path, python: Path) -> None:
@@ -299,6 +315,27 @@ def test_a_draft_of_a_file_elsewhere_is_refused(tmp_path: Path) -> None:
     for file in ("../other.py", "/etc/passwd", "link.py"):
         with pytest.raises(ValueError, match="is not in"):
             Suite(tmp_path / "work", Path(file), "f", SuiteSettings())
+
+
+async def test_an_environment_may_be_a_link(tmp_path: Path, python: Path) -> None:
+    work = write(tmp_path / "work", calc=MODULE, test_calc=TESTS)
+    (work / ".venv").symlink_to(python.parent.parent)
+    check = Suite(work, Path("calc.py"), "total", SuiteSettings())
+    assert (await check.judge(RIGHT)).judgement == "passed"
+    await check.close()
+
+
+async def test_test_files_that_cannot_be_loaded_are_left_out(tmp_path: Path, python: Path) -> None:
+    broken = "import no_such_dependency\n"
+    work = write(tmp_path / "work", calc=MODULE, test_calc=TESTS, other__test_a=broken + TESTS)
+    write(work, pack__deep__test_b=TESTS)
+    (work / "pack" / "__init__.py").write_text(broken)
+    (work / "pack" / "deep" / "__init__.py").touch()
+    check = suite(work, python)
+    prepared = await check.prepare()
+    assert prepared.tests == ("test_calc.py::test_some", "test_calc.py::test_none"), prepared.evidence
+    assert (await check.judge(RIGHT)).judgement == "passed"
+    await check.close()
 
 
 async def test_a_workspace_that_holds_the_whole_home_is_refused(
