@@ -3,20 +3,27 @@
 from cope_lsp.config import Loaded
 from cope_lsp.server.features import (
     accept,
+    apply,
     budget,
+    cancel,
+    code_action,
     configuration,
     inline_completion,
     lifecycle,
     plan,
     sent,
+    solve,
     status,
+    undo,
 )
 from cope_lsp.server.server import CopeServer
 
+_COMMANDS = (accept, status, plan, solve, apply, undo, cancel, budget, sent)
+
 
 def build_server(loaded: Loaded) -> CopeServer:
-    """Return a server that is ready to speak; `completion` joins when a client needs it."""
+    """Return a server that is ready to speak; `completion` and `code_lens` join when a client knows them."""
     server = CopeServer(loaded)
-    for feature in (lifecycle, configuration, inline_completion, accept, status, plan, budget, sent):
+    for feature in (lifecycle, configuration, inline_completion, code_action, *_COMMANDS):
         feature.register(server)
     return server

@@ -138,7 +138,8 @@ async def test_the_answer_tells_what_the_server_can_do(session: Session) -> None
     assert can.text_document_sync.change == types.TextDocumentSyncKind.Incremental
     assert can.execute_command_provider
     assert set(can.execute_command_provider.commands) == {
-        f"cope.server.{name}" for name in ("accept", "budget", "plan", "sent", "status")
+        f"cope.server.{name}"
+        for name in ("accept", "apply", "budget", "cancel", "plan", "sent", "solve", "status", "undo")
     }
 
 

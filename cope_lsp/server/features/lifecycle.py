@@ -1,4 +1,4 @@
-"""`initialize`, `didOpen`, `shutdown`: who the client is, and when the model is loaded."""
+"""`initialize`, `didOpen`, `cope/didChangeTrust`, `shutdown`: who the client is, when the model is loaded."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,10 @@ from lsprotocol import types
 from pygls.capabilities import get_capability
 
 from cope_lsp.errors import CopeError
-from cope_lsp.server.features import completion, configuration, status
+from cope_lsp.server.features import code_lens, completion, configuration, status
 from cope_lsp.server.server import Client, CopeServer, watch_parent
+
+TRUST = "cope/didChangeTrust"
 
 _DOCUMENTATION_FORMAT = "text_document.completion.completion_item.documentation_format"
 
@@ -27,6 +29,15 @@ def register(server: CopeServer) -> None:
         configuration.load(ls, options.get("settings"))
         if completion.wanted(ls):
             completion.register(ls)
+        if ls.client.shows_lenses:
+            code_lens.register(ls)
+
+    @server.feature(TRUST)
+    def did_change_trust(ls: CopeServer, params: Any) -> None:
+        """Take {trusted}. Who loses trust may have tests running: what runs them is stopped."""
+        ls.client.trusted = _member(params, "trusted") is True
+        if not ls.client.trusted:
+            ls.solves.cancel_all()
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     async def did_open(ls: CopeServer, _params: types.DidOpenTextDocumentParams) -> None:
@@ -39,18 +50,35 @@ def register(server: CopeServer) -> None:
 
     @server.feature(types.SHUTDOWN)
     async def shutdown(ls: CopeServer, _params: None) -> None:
+        ls.solves.cancel_all()
         await ls.assistant.close()
 
 
 def _client(raw: Mapping[str, Any], options: Mapping[str, Any], *, reads_markdown: bool) -> Client:
+    window, workspace = _dig(raw, "capabilities", "window"), _dig(raw, "capabilities", "workspace")
+    text_document, edits = _dig(raw, "capabilities", "textDocument"), _dig(workspace, "workspaceEdit")
+    confirms = isinstance(edits.get("changeAnnotationSupport"), dict)
     return Client(
         name=str(_dig(raw, "clientInfo").get("name", "")),
         # lsp-mode sends this key with a null: that it is there is what counts.
-        knows_configuration=_dig(raw, "capabilities", "workspace").get("configuration") is True,
-        knows_inline_completion="inlineCompletion" in _dig(raw, "capabilities", "textDocument"),
+        knows_configuration=workspace.get("configuration") is True,
+        knows_inline_completion="inlineCompletion" in text_document,
         reads_markdown=reads_markdown,
         wants_status=options.get("status") is True,
+        shows_progress=window.get("workDoneProgress") is True,
+        shows_lenses=isinstance(text_document.get("codeLens"), dict),
+        takes_code_actions="codeActionLiteralSupport" in _dig(text_document, "codeAction"),
+        applies_edits=workspace.get("applyEdit") is True,
+        # Neovim 0.12 declares annotations only, but reads both.
+        versions_edits=edits.get("documentChanges") is True or confirms,
+        confirms_edits=confirms,
+        trusted=options.get("trusted") is True,
     )
+
+
+def _member(params: Any, name: str) -> Any:
+    """Return a member of params that no specification knows: pygls makes a tuple with names of them."""
+    return params.get(name) if isinstance(params, dict) else getattr(params, name, None)
 
 
 def _dig(value: Any, *keys: str) -> Mapping[str, Any]:

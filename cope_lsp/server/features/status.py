@@ -25,7 +25,7 @@ def register(server: CopeServer) -> None:
         """Return the current status with the reason of the last silence, and the version."""
         last, current = ls.last_completion, ls.status or Status()
         return {
-            "busy": current.busy,
+            "busy": ls.solves.is_busy(),
             "kind": current.kind,
             "message": current.message,
             "lastSilence": last.reason if isinstance(last, Silence) else None,
@@ -43,9 +43,15 @@ def report(ls: CopeServer, completion: Completion) -> None:
         publish(ls, "Normal", "")
 
 
+def refresh(ls: CopeServer) -> None:
+    """Send the status again if a solve began or ended meanwhile."""
+    current = ls.status or Status()
+    publish(ls, current.kind, current.message)
+
+
 def publish(ls: CopeServer, kind: StatusKind, message: str) -> None:
     """Send the status if it is new and the client wants it."""
-    status = Status(busy=False, kind=kind, message="" if kind == "Normal" else message)
+    status = Status(busy=ls.solves.is_busy(), kind=kind, message="" if kind == "Normal" else message)
     if status == ls.status:
         return
     ls.status = status

@@ -1,0 +1,23 @@
+"""`textDocument/codeLens`: above each function that waits to be written (LSP 3.18, "Code Lens Request")."""
+
+from lsprotocol import types
+
+from cope_lsp.server.convert import empty_range
+from cope_lsp.server.features import solve
+from cope_lsp.server.outline import outline_of
+from cope_lsp.server.server import CopeServer
+
+TITLE = "Implement with cope"
+
+
+def register(server: CopeServer) -> None:
+    """Add the handler to `server`; called while `initialize` of a client with lenses is being answered."""
+
+    @server.feature(types.TEXT_DOCUMENT_CODE_LENS, types.CodeLensOptions(resolve_provider=False))
+    async def lenses(ls: CopeServer, params: types.CodeLensParams) -> list[types.CodeLens]:
+        uri = params.text_document.uri
+        return [
+            types.CodeLens(empty_range(types.Position(place.line, 0)), solve.command(TITLE, uri, place.line))
+            for place in await outline_of(ls, uri)
+            if place.is_open
+        ]
