@@ -421,7 +421,7 @@ def test_the_users_name_and_home_are_known():
 
 
 async def test_what_ordinary_tests_do_works(tmp_path: Path, python: Path) -> None:
-    names = "HOME LANG LC_CTYPE LOGNAME PATH PYTEST_CURRENT_TEST PYTEST_VERSION PYTHONDONTWRITEBYTECODE"
+    names = "CI HOME LANG LC_CTYPE LOGNAME PATH PYTEST_CURRENT_TEST PYTEST_VERSION PYTHONDONTWRITEBYTECODE"
     names += " PYTHONHASHSEED PYTHONPATH TMPDIR USER VIRTUAL_ENV"
     path = str(tmp_path / "calc.py")
     tests = ORDINARY.replace("{path!r}", repr(path)).replace("{names!r}", repr(names.split()))
