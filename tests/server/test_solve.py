@@ -1,10 +1,12 @@
 """A function is written in an editor: nothing changes before the user wants it, then what was checked."""
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.server.conftest import StartServer, servers_in
@@ -429,8 +431,9 @@ def test_a_goal_of_the_user_stands_over_the_first_drafts(shared: Editor) -> None
 def test_the_tests_of_a_project_run_only_while_the_user_trusts_it(
     start_server: StartServer, tmp_path: Path, *, trusted: bool
 ) -> None:
-    named = {"COPE_LSP_TESTS_PYTHON": sys.executable}
-    editor = start_editor(start_server, tmp_path / "project", trusted=trusted, **named)
+    editor = start_editor(
+        start_server, tmp_path / "project", trusted=trusted, COPE_LSP_TESTS_PYTHON=sys.executable
+    )
     uri = editor.open()
     (editor.project / "tests").mkdir()
     test = "from shop import double_price\n\n\ndef test_it():\n    assert double_price(2) == 4\n"
@@ -447,3 +450,31 @@ def proofs(editor: Editor, uri: str) -> tuple[str, list[str]]:
 
 def expected(*, trusted: bool) -> tuple[str, list[str]]:
     return ("tests", ["syntax", "tests"]) if trusted else ("agreement", ["syntax"])
+
+
+@pytest.mark.parametrize("stop", [by_request, by_trust])
+def test_tests_that_run_are_stopped_with_the_solve(
+    start_server: StartServer, tmp_path: Path, stop: Callable[[Editor, str, int], None]
+) -> None:
+    editor = start_editor(
+        start_server, tmp_path / "project", trusted=True, COPE_LSP_TESTS_PYTHON=sys.executable
+    )
+    uri = editor.open()
+    (editor.project / "tests").mkdir()
+    test = "import time\nfrom shop import double_price\n\n\ndef test_it():\n    time.sleep(600)\n"
+    (editor.project / "tests" / "test_shop.py").write_text(test)
+    solving = editor.solve(uri)
+    wait_until(lambda: running_tests(editor), "the tests run")
+    stop(editor, uri, solving)
+    answer = editor.client.response(solving, timeout_s=5)
+    assert answer.get("result", "none") is None or answer["error"]["code"] == -32800
+    wait_until(lambda: not running_tests(editor), "nothing is left of the tests")
+
+
+def running_tests(editor: Editor) -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process(editor.client.process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "pytest" in process.cmdline():
+                found.append(process)
+    return found
