@@ -32,7 +32,8 @@ def commands(document: Path) -> list[str]:
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a command that a document shows, as somebody who has no settings yet."""
-    (folder / "FILE.py").write_text("class A:\n" + "    x = 1\n" * 20)
+    stub = 'def A(stock_count):\n    """Find twice the stock count."""\n'
+    (folder / "FILE.py").write_text(stub + "    x = 1\n" * 20)
     (folder / "some-code-model.gguf").symlink_to(embedded_path())
     home = folder / "home"
     home.mkdir()

@@ -7,7 +7,8 @@ from cope_lsp.cascade.decide import Reason, Stage
 from cope_lsp.cascade.family import Assessed, Draft
 from cope_lsp.cascade.plan import Plan, Plans
 from cope_lsp.checks.base import Verdict
-from cope_lsp.models.question import Question, Quote
+from cope_lsp.errors import HostedFailedError
+from cope_lsp.models.question import Answer, Question, Quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ _ENDS = {
     "unsure": "the drafts do not agree, or fail",
     "hopeless": "no draft works, not even under the hosted model's plan",
     "never": "local drafts did not do, and cascade.escalate is never",
-    "declined": "local drafts did not do, and you declined to ask the hosted model",
+    "declined": "local drafts did not do, and nobody agreed to ask the hosted model",
     "refused": "local drafts did not do, and the hosted model cannot be asked",
     "over-budget": "local drafts did not do, and the budget has not enough left for the hosted model",
     "nothing-left": "not even the hosted model's own draft works",
@@ -143,3 +144,32 @@ def explain(outcome: Outcome) -> str:
     detail = f": {outcome.detail}" if outcome.detail else ""
     shown = "; the best draft is shown, not verified" if outcome.draft else ""
     return f"not solved: {_ENDS[outcome.reason]}{detail}{shown}"
+
+
+def made_call(question: Question, quote: Quote, answer: Answer) -> HostedCall:
+    """Return the line of a receipt for a call that brought an answer."""
+    return HostedCall(
+        reservation=answer.reservation,
+        model=answer.model,
+        endpoint=quote.endpoint,
+        purpose=question.purpose,
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        cost_nusd=answer.cost_nusd,
+        bytes_sent=quote.bytes,
+    )
+
+
+def failed_call(question: Question, quote: Quote, error: HostedFailedError) -> HostedCall:
+    """Return the line for an attempt that failed: it counts as what was reserved for it."""
+    return HostedCall(
+        reservation="",
+        model=quote.model,
+        endpoint=quote.endpoint,
+        purpose=question.purpose,
+        input_tokens=0,
+        output_tokens=0,
+        cost_nusd=quote.bound_nusd,
+        bytes_sent=quote.bytes,
+        failure=error.reason,
+    )

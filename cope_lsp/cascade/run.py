@@ -37,6 +37,8 @@ from cope_lsp.cascade.outcome import (
     Proof,
     Receipt,
     StageStarted,
+    failed_call,
+    made_call,
 )
 from cope_lsp.cascade.plan import Plan, Plans, handed_on
 from cope_lsp.errors import HostedError, HostedFailedError, LedgerError
@@ -292,9 +294,9 @@ class _Cascade:
         except HostedError as error:
             self.refusal = str(error)
             if isinstance(error, HostedFailedError):
-                self._book(_failed(question, quote, error))
+                self._book(failed_call(question, quote, error))
             return None
-        self._book(_made(question, quote, answer))
+        self._book(made_call(question, quote, answer))
         return answer
 
     async def _may_ask(self, escalation: Escalate, question: Question, quote: Quote) -> bool:
@@ -371,31 +373,3 @@ class _Cascade:
             return "tests"
         agreeing = sum(each.judged.answer == found.judged.answer for each in self.assessed)
         return "agreement" if agreeing > 1 else "syntax"
-
-
-def _made(question: Question, quote: Quote, answer: Answer) -> HostedCall:
-    return HostedCall(
-        reservation=answer.reservation,
-        model=answer.model,
-        endpoint=quote.endpoint,
-        purpose=question.purpose,
-        input_tokens=answer.input_tokens,
-        output_tokens=answer.output_tokens,
-        cost_nusd=answer.cost_nusd,
-        bytes_sent=quote.bytes,
-    )
-
-
-def _failed(question: Question, quote: Quote, error: HostedFailedError) -> HostedCall:
-    """An attempt whose cost is not known counts as what was reserved for it."""
-    return HostedCall(
-        reservation="",
-        model=quote.model,
-        endpoint=quote.endpoint,
-        purpose=question.purpose,
-        input_tokens=0,
-        output_tokens=0,
-        cost_nusd=quote.bound_nusd,
-        bytes_sent=quote.bytes,
-        failure=error.reason,
-    )

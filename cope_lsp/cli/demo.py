@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from cope_lsp.cli import demo_solve
 from cope_lsp.config import Loaded
 from cope_lsp.engine.process import kill_child
 from cope_lsp.errors import CopeError
@@ -71,11 +72,13 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
         console = Console(quiet=arguments.json)
         _introduce(console, catalog.resolve(loaded.config.model_path))
         shown = asyncio.run(_session(path, text, loaded, console))
+        offered = sum(bool(place.ghost) for place in shown)
+        console.print(f"[bold]{offered} of {len(shown)}[/] places got ghost text.\n")
+        told = asyncio.run(demo_solve.run(console, Path(folder), quiet=arguments.json))
     if arguments.json:
-        print(json.dumps({"shown": [asdict(place) for place in shown]}))
-    offered = sum(bool(place.ghost) for place in shown)
-    _conclude(console, offered, len(shown))
-    return int(offered == 0)
+        print(json.dumps({"shown": [asdict(place) for place in shown], "told": told}))
+    _conclude(console)
+    return int(offered == 0 or told[0]["status"] != 0)
 
 
 def _introduce(console: Console, model: Path) -> None:
@@ -163,10 +166,8 @@ def _print_place(console: Console, path: Path, place: Shown) -> None:
     console.print(Text(author + "   <- the author", "dim"), "")
 
 
-def _conclude(console: Console, offered: int, places: int) -> None:
-    console.print(f"[bold]{offered} of {places}[/] places got ghost text.")
+def _conclude(console: Console) -> None:
     console.print(
         "The embedded model is tiny and knows a little Python; it shows that everything works. "
-        "A larger one: cope-lsp demo --model FILE.gguf. In your editor: see README.md. "
-        "Is all well? cope-lsp doctor"
+        "A larger one: cope-lsp models. In your editor: see README.md. Is all well? cope-lsp doctor"
     )

@@ -5,6 +5,7 @@ import asyncio
 import difflib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
@@ -211,7 +212,9 @@ def _verdict(event: DraftChecked) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    """Return the first line that names an error, or the beginning."""
+    named = re.search(r"\b\w+(?:Error|Exception)\b[^\n]*", text)
+    line = " ".join((named[0] if named else text).split())
     return line if len(line) <= SHOWN_CHARACTERS_MAX else f"{line[:SHOWN_CHARACTERS_MAX]}..."
 
 

@@ -9,7 +9,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_data_path
+
 EMBEDDED = "cope-nano-v1.gguf"
+STANDIN = "cope-nano-large-v1.gguf"
+"""Stands in for a hosted model in the demonstration and the evaluation. It is not part of the package."""
+
 UNKNOWN = "unknown"
 
 _OPEN_LICENCES = frozenset({"apache-2.0", "mit"})
@@ -72,6 +77,13 @@ def called(name: str) -> Recommended | None:
 def embedded_path() -> Path:
     """Return the path of the model that comes with the package."""
     return Path(str(resources.files("cope_lsp.models") / "embedded" / EMBEDDED))
+
+
+def standin_path() -> Path | None:
+    """Return the path of the model that stands in for a hosted one; None where it is not here."""
+    beside = Path(__file__).parents[2] / "training" / "nano-large"  # in a checkout of the repository
+    stored = user_data_path("cope-lsp", appauthor=False) / "models"
+    return next((path for folder in (beside, stored) if (path := folder / STANDIN).is_file()), None)
 
 
 def embedded_sha256() -> str:

@@ -35,6 +35,7 @@ class Sample:
     signature: str
     docstring: str
     tests: tuple[str, ...]
+    imports: str = ""
 
     @property
     def symbol(self) -> str:
@@ -42,7 +43,8 @@ class Sample:
 
     @property
     def text(self) -> str:
-        return f'{self.signature}\n    """{self.docstring}"""\n    raise NotImplementedError\n'
+        above = f"{self.imports}\n\n\n" if self.imports else ""
+        return f'{above}{self.signature}\n    """{self.docstring}"""\n    raise NotImplementedError\n'
 
 
 EASY = Sample(
@@ -96,7 +98,7 @@ class Bench:
             self.asked.append(asked)
             return True
 
-        checks = [Assertions(self.sandbox, sample.tests, sample.symbol)]
+        checks = [Assertions(self.sandbox, sample.tests, sample.symbol, sample.imports)]
         async with aclosing(self.assistant.solve(self.task(sample), checks, agree or yes, plans)) as events:
             async for event in events:
                 self.events.append(event)
@@ -112,15 +114,16 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(home: Path, answers: list[str], **settings: object) -> AsyncIterator[Bench]:
+async def bench(home: Path, answers: list[str], url: str = "", **settings: object) -> AsyncIterator[Bench]:
+    """Yield a bench whose hosted model is at `url`, or gives the `answers` one after the other."""
     provider = Provider()
     provider.texts = answers
-    endpoint = endpoint_of(provider.url)
+    endpoint = endpoint_of(url or provider.url)
     write_prices(home / "config" / "cope-lsp" / "prices.toml", endpoint)
     workspace = home / "project"
     workspace.mkdir()
     ConsentStore().record(workspace, endpoint, "allowed")
-    given = {"hosted_endpoint": provider.url, "hosted_timeout_s": 10, **settings}
+    given = {"hosted_endpoint": url or provider.url, "hosted_timeout_s": 10, **settings}
     assistant = Assistant.from_config(Config(**given))  # type: ignore[arg-type]
     sandbox = Sandbox()
     try:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 COPE_LSP = Path(sys.executable).with_name("cope-lsp")
-TIMEOUT_S = 60
+TIMEOUT_S = 120
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,33 @@ def test_every_place_is_the_end_of_something_in_the_sample() -> None:
 def test_ghost_text_is_shown_beside_what_the_author_wrote(shell: Shell) -> None:
     done = shell.run("demo")
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
     assert done.stdout.startswith("Ghost text from cope-nano-v1.gguf on this machine.")
     assert done.stdout.count("<- the author") == len(PLACES)
     offered = int(done.stdout.partition(f" of {len(PLACES)} places")[0].split()[-1])
     assert offered >= 1
     assert not list(shell.temporary.iterdir())
+
+
+def test_the_story_of_three_functions_is_told_by_the_real_commands(shell: Shell) -> None:
+    told = shell.json("demo")["told"]
+    assert [step["command"][0] for step in told] == ["solve", "solve", "sent", "budget", "solve"]
+    alone, planned, sent, _, refused = (step["printed"] for step in told)
+    assert (alone["status"], alone["stage"], alone["proof"]) == ("solved", 1, "tests")
+    assert alone["receipt"]["calls"] == []
+    assert (planned["status"], planned["stage"], planned["proof"]) == ("solved", 2, "tests")
+    assert [call["purpose"] for call in planned["receipt"]["calls"]] == ["plan"]
+    assert [call["bytes"] for call in sent] == [planned["receipt"]["calls"][0]["bytes_sent"]]
+    assert (refused["status"], refused["reason"]) == ("not-solved", "over-budget")
+    assert refused["receipt"]["calls"] == []
+    assert shell.json("budget")["calls"] == 0, "the user's own budget knows nothing of it"
+    assert shell.json("sent") == []
+
+
+def test_what_stands_in_for_a_hosted_model_is_said(shell: Shell) -> None:
+    done = shell.run("demo")
+    assert "cope-nano-large-v1, a tiny model on this machine too, stands in for one" in done.stdout
+    assert "solved in stage 2: the tests pass" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_one_json_document_is_printed(shell: Shell) -> None:
