@@ -35,7 +35,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     stub = 'def A(stock_count):\n    """Find twice the stock count."""\n'
     (folder / "FILE.py").write_text(stub + "    x = 1\n" * 20)
     (folder / "some-code-model.gguf").symlink_to(embedded_path())
-    home = folder / "home"
+    home = folder.with_name(f"{folder.name}-home")
     home.mkdir()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COPE_LSP_")}
     mine = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "XDG_DATA_HOME": str(home / "data")}
