@@ -7,9 +7,9 @@ comes to its end with the status that goes with that, and nothing was changed th
 files and what lies beside them, configuration, pytest itself.
 
 What remains possible, since a test and the code that it tests share an interpreter: a draft that was written
-to find the reporting plugin in its own memory and to speak in its name; one that knows the tests and returns
-what they expect; one that makes objects equal to everything. Whoever reads a draft that passed sees such
-things.
+to find in its own memory the reporting plugin, and to speak in its name, or the tests, and to put others in
+their place; one that knows the tests and returns what they expect; one that makes objects equal to
+everything. Whoever reads a draft that passed sees such things.
 
 With a command of the user's own (`SuiteSettings.command`) all that is known is its exit status, and the
 evidence says so.
