@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -114,7 +115,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(home: Path, answers: list[str], url: str = "", **settings: object) -> AsyncIterator[Bench]:
+async def bench(home: Path, answers: list[str], url: str = "", **settings: Any) -> AsyncIterator[Bench]:
     """Yield a bench whose hosted model is at `url`, or gives the `answers` one after the other."""
     provider = Provider()
     provider.texts = answers
@@ -124,7 +125,7 @@ async def bench(home: Path, answers: list[str], url: str = "", **settings: objec
     workspace.mkdir()
     ConsentStore().record(workspace, endpoint, "allowed")
     given = {"hosted_endpoint": url or provider.url, "hosted_timeout_s": 10, **settings}
-    assistant = Assistant.from_config(Config(**given))  # type: ignore[arg-type]
+    assistant = Assistant.from_config(Config(**given))
     sandbox = Sandbox()
     try:
         yield Bench(assistant, provider, workspace, sandbox)
@@ -199,7 +200,7 @@ async def test_one_question_to_the_user_covers_what_follows(home: Path) -> None:
     ({"cascade_escalate": "auto"}, Limits(call_nusd=1_000), "refused"),
 ])  # fmt: skip
 async def test_without_money_more_is_tried_here(
-    home: Path, settings: dict[str, object], limits: Limits, reason: str
+    home: Path, settings: dict[str, Any], limits: Limits, reason: str
 ) -> None:
     Ledger().set_limits(limits)
 
