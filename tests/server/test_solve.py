@@ -283,12 +283,11 @@ def test_a_document_that_was_closed_is_not_edited(editor: Editor) -> None:
 
 @pytest.fixture
 def drawing(start_server: StartServer, tmp_path: Path) -> Iterator[tuple[Editor, str, int]]:
-    """Yield a solve whose engine stands still in the middle of the drafts."""
+    """Yield a solve whose engine has its job and stands still."""
     editor = start_editor(start_server, tmp_path / "project", PROGRESS)
+    assert editor.solved(editor.open())["status"] == "solved"  # the model is loaded now
     uri = editor.open(HARD)
-    worker = editor.client.worker()
-    wait_until(lambda: editor.client.status()["message"] == "", "the model is loaded")
-    with paused(worker):
+    with paused(editor.client.worker()):
         solving = editor.solve(uri, 0, workDoneToken="mine", id="job")
         editor.wait_for_drafts()
         yield editor, uri, solving
@@ -336,19 +335,26 @@ def test_a_solve_stops_at_once_even_when_the_engine_does_not_answer(
 
 def test_after_a_stop_the_engine_rests_and_serves_the_next(start_server: StartServer, tmp_path: Path) -> None:
     editor = start_editor(start_server, tmp_path / "project", PROGRESS, COPE_LSP_CASCADE_EXTRA_ROUNDS="20")
-    uri = editor.open(HARD)
+    assert editor.solved(editor.open())["status"] == "solved"  # the model is loaded now
+    worker, uri = editor.client.worker(), editor.open(HARD)
     solving = editor.solve(uri, 0, workDoneToken="mine")
     editor.wait_for_drafts()
-    editor.client.notify("$/cancelRequest", {"id": solving})
-    assert editor.client.response(solving, timeout_s=5)["error"]["code"] == -32800
-    worker, used = editor.client.worker(), [-1.0, -2.0]
+    with paused(worker):
+        editor.client.notify("$/cancelRequest", {"id": solving})
+        assert editor.client.response(solving, timeout_s=5)["error"]["code"] == -32800
+        used = [cpu_s(worker)]
 
     def rests() -> bool:
-        used.append(sum(worker.cpu_times()[:2]))
+        used.append(cpu_s(worker))
         return len(used) > 50 and used[-1] == used[-50]
 
     wait_until(rests, "the engine does nothing any more")
+    assert used[-1] - used[0] < 0.5, "what was cancelled would have taken seconds"
     assert editor.solved(editor.open())["status"] == "solved"
+
+
+def cpu_s(process: psutil.Process) -> float:
+    return float(sum(process.cpu_times()[:2]))
 
 
 def test_the_session_ends_in_the_middle_of_a_solve(start_server: StartServer, tmp_path: Path) -> None:
