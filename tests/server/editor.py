@@ -17,6 +17,7 @@ CONFIRMS: Json = {
         "workspaceEdit": {"documentChanges": True, "changeAnnotationSupport": {"groupsOnLabel": True}},
     }
 }
+SHOWS_PROGRESS: Json = APPLIES | {"window": {"workDoneProgress": True}}
 
 STUB = '''import os
 
