@@ -140,7 +140,7 @@ class Assistant:
             plans: to begin with, such as the user's own.
 
         Raises:
-            CopeError: there is no local model, or drafts cannot be checked safely.
+            CopeError: there is no local model.
         """
         family = CodeFamily(task, self._model, checks)
         events: asyncio.Queue[Event | None] = asyncio.Queue()

@@ -18,6 +18,7 @@ from cope_lsp.cascade.python_answer import python_answer
 from cope_lsp.checks.base import Check, Verdict
 from cope_lsp.context.passage import passage
 from cope_lsp.context.target import SHOWN_INDENT, Target, is_stub
+from cope_lsp.errors import SandboxUnavailableError
 from cope_lsp.models.base import TextModel
 from cope_lsp.models.question import Question
 
@@ -93,7 +94,10 @@ class CodeFamily:
     async def _verdicts(self, file: str) -> tuple[Verdict, ...]:
         verdicts: list[Verdict] = []
         for check in self._checks:
-            verdicts.append(await check.judge(file))
+            try:
+                verdicts.append(await check.judge(file))
+            except SandboxUnavailableError as error:  # it was not run, and what is known else still counts
+                verdicts.append(Verdict(check.name, "unknown", str(error), 0.0))
             if verdicts[-1].judgement == "failed":
                 break
         return tuple(verdicts)

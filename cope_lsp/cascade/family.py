@@ -58,11 +58,7 @@ class Family(Protocol):
         ...
 
     async def assess(self, draft: Draft) -> Assessed:
-        """Check a draft.
-
-        Raises:
-            SandboxUnavailableError: it must be run to be checked, and there is no safe place for that.
-        """
+        """Check a draft. Where there is no safe place to run it, it is not run, and its tests are unknown."""
         ...
 
     def plan_question(self, plans: Plans, complaint: str) -> Question:

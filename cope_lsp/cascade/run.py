@@ -112,7 +112,7 @@ async def run(
         seed: of all samples together.
 
     Raises:
-        CopeError: the small model cannot be used at all, or drafts cannot be checked safely.
+        CopeError: the small model cannot be used at all.
     """
     cascade = _Cascade(family, desk, memory, policy, report, agree, stages, seed, plans=plans)
     if plans.guideline is not None:

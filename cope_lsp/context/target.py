@@ -46,7 +46,7 @@ class Target:
     around: str
     """The signatures of the other functions of its file, nearest first, in order, bounded."""
     is_stub: bool
-    """Whether nothing but a docstring, `pass`, `...` or `raise NotImplementedError` is in it."""
+    """Whether nothing is in it but a docstring, `pass`, `...`, values, or `raise NotImplementedError`."""
     head: str
     """The file up to the body that a draft replaces."""
     tail: str
@@ -313,10 +313,16 @@ def _is_open(found: _Found) -> bool:
     return _is_stub(found.node) and bool(ast.get_docstring(found.node))
 
 
+_ACTS = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+"""Expressions that do something even where nobody uses their value."""
+
+
 def _does_nothing(node: ast.stmt) -> bool:
     match node:
-        case ast.Pass() | ast.Expr(ast.Constant()):
+        case ast.Pass():
             return True
+        case ast.Expr(value):
+            return not any(isinstance(each, _ACTS) for each in ast.walk(value))
         case ast.Raise(ast.Name("NotImplementedError") | ast.Call(ast.Name("NotImplementedError"))):
             return True
     return False

@@ -16,7 +16,15 @@ import pytest
 
 from cope_lsp.assistant import Assistant
 from cope_lsp.cascade.code import CodeTask
-from cope_lsp.cascade.outcome import DraftChecked, EscalationAsked, Event, Outcome, PlanWritten, StageStarted
+from cope_lsp.cascade.outcome import (
+    DraftChecked,
+    EscalationAsked,
+    Event,
+    Outcome,
+    PlanWritten,
+    StageStarted,
+    explain,
+)
 from cope_lsp.cascade.plan import Plan, Plans
 from cope_lsp.checks.assertions import Assertions
 from cope_lsp.checks.sandbox import Sandbox
@@ -284,3 +292,14 @@ async def test_a_solve_that_is_stopped_leaves_nothing_running(home: Path, event:
         assert budget.day.spent_nusd >= at.provider.posts * COST_NUSD
     alive = [process.name() for process in psutil.Process().children(recursive=True) if process.is_running()]
     assert not [name for name in alive if "python" in name], alive
+
+
+async def test_without_a_sandbox_nothing_is_run_and_it_says_so(home: Path) -> None:
+    async with bench(home, []) as at:
+        await at.sandbox.close()
+        closed = Sandbox()
+        await closed.close()
+        at.sandbox = closed
+        outcome = await at.solve(EASY)
+        assert (outcome.status, outcome.proof) == ("solved", "agreement")
+        assert "the sandbox was closed" in explain(outcome)

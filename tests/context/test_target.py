@@ -150,7 +150,8 @@ def test_of_several_definitions_the_last_one_counts() -> None:
 @pytest.mark.parametrize(("body", "expected"), [
     ("pass", True), ("...", True), ("raise NotImplementedError", True),
     ("raise NotImplementedError('x')", True),
-    ("'''Doc.'''", True), ("'''Doc.'''\n    pass", True), ("return 1", False), ("raise ValueError", False),
+    ("'''Doc.'''", True), ("'''Doc.'''\n    pass", True), ("return 1", False),
+    ("{'a': 1}", True), ("xxx", True), ("print(1)", False), ("yield", False), ("raise ValueError", False),
     ("'''Doc.'''\n    return", False),
 ])  # fmt: skip
 def test_a_stub_does_nothing(body: str, expected: bool) -> None:  # noqa: FBT001
