@@ -25,6 +25,7 @@ class SyntaxReader:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._was_asked = False
         self._thread = ThreadPoolExecutor(1, "syntax")
 
     @property
@@ -47,11 +48,14 @@ class SyntaxReader:
             return Untold(f"there is no grammar for {language}")
         if max(len(before), len(after)) > BYTES_MAX:
             return TOO_LARGE
+        self._was_asked = True
         question = {"language": language, "before": before, "after": after}
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
 
     async def close(self) -> None:
         """End the process, if there is one. The reader must not be asked again."""
+        if not self._was_asked:
+            return
         if self._process:
             self._process.kill()  # also ends what a question waits for
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)

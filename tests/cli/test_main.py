@@ -124,6 +124,7 @@ def test_whatever_an_editor_adds_it_is_served(shell: Shell, arguments: list[str]
     done = shell.run(*arguments, stdin=SESSION)
     assert done.returncode == 0, done.stderr
     assert '"serverInfo"' in done.stdout
+    assert '"id": 2' in done.stdout, "`shutdown` is answered, also to who does not wait for it"
     assert is_clean(done.stderr)
 
 
@@ -238,4 +239,4 @@ def test_a_closed_standard_output_is_no_reason_for_a_traceback(shell: Shell, arg
         check=False,
     )
     assert done.returncode == 0
-    assert is_clean(done.stderr)
+    assert "Traceback" not in done.stderr, "what a test of the demo says names errors"
