@@ -12,6 +12,7 @@ from cope_lsp.server.features import (
     lifecycle,
     plan,
     sent,
+    shutdown,
     solve,
     status,
     undo,
@@ -24,6 +25,6 @@ _COMMANDS = (accept, status, plan, solve, apply, undo, cancel, budget, sent)
 def build_server(loaded: Loaded) -> CopeServer:
     """Return a server that is ready to speak; `completion` and `code_lens` join when a client knows them."""
     server = CopeServer(loaded)
-    for feature in (lifecycle, configuration, inline_completion, code_action, *_COMMANDS):
+    for feature in (lifecycle, shutdown, configuration, inline_completion, code_action, *_COMMANDS):
         feature.register(server)
     return server

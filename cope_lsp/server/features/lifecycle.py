@@ -1,7 +1,5 @@
-"""`initialize`, `didOpen`, trust, `shutdown`, `exit`: who the client is, and when the model is loaded."""
+"""`initialize`, `didOpen`, `cope/didChangeTrust`: who the client is, and when the model is loaded."""
 
-import asyncio
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +11,6 @@ from cope_lsp.server.features import code_lens, completion, configuration, statu
 from cope_lsp.server.server import Client, CopeServer, watch_parent
 
 TRUST = "cope/didChangeTrust"
-FAREWELL_S = 3.0
-"""How long `exit` waits for `shutdown` to be answered."""
 
 _DOCUMENTATION_FORMAT = "text_document.completion.completion_item.documentation_format"
 
@@ -51,23 +47,6 @@ def register(server: CopeServer) -> None:
                 await ls.assistant.model_info()
             except CopeError as error:
                 status.publish(ls, "Error", str(error))
-
-    @server.feature(types.SHUTDOWN)
-    async def shutdown(ls: CopeServer, _params: None) -> None:
-        ls.is_closing = True
-        ls.solves.cancel_all()
-        await ls.assistant.close()
-
-    @server.feature(types.EXIT)
-    async def leave(ls: CopeServer, _params: None) -> None:
-        await _after_shutdown(ls)
-
-
-async def _after_shutdown(ls: CopeServer) -> None:
-    """Let `shutdown` be answered first: some clients do not wait for that before they send `exit`."""
-    deadline = time.monotonic() + FAREWELL_S
-    while ls.is_closing and not ls.protocol.was_shut_down and time.monotonic() < deadline:
-        await asyncio.sleep(0.005)  # noqa: ASYNC110 - pygls tells nobody that it has answered
 
 
 def _client(raw: Mapping[str, Any], options: Mapping[str, Any], *, reads_markdown: bool) -> Client:
