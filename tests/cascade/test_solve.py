@@ -272,17 +272,22 @@ async def test_a_users_own_plan_is_followed_for_nothing(home: Path) -> None:
         assert outcome.plans.guideline == mine.guideline
 
 
+@pytest.mark.parametrize("stage", [1, 2, 3])
 @pytest.mark.parametrize("event", [StageStarted, DraftChecked, EscalationAsked, PlanWritten])
-async def test_a_solve_that_is_stopped_leaves_nothing_running(home: Path, event: type[Event]) -> None:
-    async with bench(home, [INDIRECT_GUIDELINE], cascade_escalate="auto") as at:
-        checks = [Assertions(at.sandbox, INDIRECT.tests, INDIRECT.symbol)]
+async def test_a_solve_that_is_stopped_leaves_nothing_running(
+    home: Path, event: type[Event], stage: int
+) -> None:
+    async with bench(home, [HARD_GUIDELINE, HARD_ANSWER], cascade_escalate="auto") as at:
+        checks = [Assertions(at.sandbox, HARD.tests, HARD.symbol)]
+        reached = 0
 
         async def yes(_: EscalationAsked) -> bool:
             return True
 
-        async with aclosing(at.assistant.solve(at.task(INDIRECT), checks, yes)) as events:
+        async with aclosing(at.assistant.solve(at.task(HARD), checks, yes)) as events:
             async for happened in events:
-                if isinstance(happened, event):
+                reached = happened.number if isinstance(happened, StageStarted) else reached
+                if isinstance(happened, event) and reached >= stage:
                     break
         others = asyncio.all_tasks() - {asyncio.current_task()}
         assert not [task for task in others if "_Cascade" in repr(task) or "cascade" in repr(task)]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -179,3 +180,39 @@ def test_an_interrupt_leaves_nothing(project: Shell) -> None:
         assert is_clean(process.stderr.read())
     assert (project.folder / "shop.py").read_text() == FILE
     assert json.loads(project.run("budget", "--json").stdout)["calls"] == 0
+
+
+@pytest.mark.parametrize("moment", ["stage 1", "plan asked", "stage 2", "draft asked"])
+def test_a_kill_at_any_moment_leaves_nothing_running_and_no_call_uncounted(
+    hosted: Shell, provider: Provider, moment: str
+) -> None:
+    provider.text = "Mind the sign."  # of no use, so that the function itself is asked for
+    before = {path.name: path.read_bytes() for path in hosted.folder.iterdir()}
+    calls = {"plan asked": 1, "draft asked": 2}.get(moment, 0)
+    command = ("solve", "shop.py", "--symbol", "speed_summary", "--tests", "--escalate", "auto", "--yes")
+    if calls == 1:
+        provider.may_answer.clear()
+    with hosted.started(*command) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("stage 2") and calls == 2:
+                provider.may_answer.clear()
+            if line.startswith(moment) or (calls and "draft 8" in line and provider_has(provider, calls)):
+                break
+        started = descendants(process)
+        process.kill()
+        process.wait(10)
+        assert are_gone(started, 5)
+    provider.may_answer.set()
+    budget = hosted.json("budget")
+    assert budget["calls"] == provider.posts
+    assert budget["day"]["spent_nusd"] >= provider.posts * COST_NUSD
+    assert {path.name: path.read_bytes() for path in hosted.folder.iterdir()} == before
+
+
+def provider_has(provider: Provider, calls: int) -> bool:
+    """Wait a little until so many calls came; False: this was not their moment."""
+    deadline = time.monotonic() + 5
+    while provider.posts < calls and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return provider.posts >= calls

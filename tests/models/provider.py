@@ -1,5 +1,6 @@
 """A server of the Messages API on loopback, for tests."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
@@ -53,6 +54,8 @@ class Provider:
         self.text, self.last_usage = "Sort first.", LAST_USAGE
         self.texts: list[str] = []
         """What it answers one after the other; then `text`."""
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.bodies: list[str] = []
         self.headers: list[dict[str, str]] = []
         provider = self
@@ -62,14 +65,16 @@ class Provider:
                 provider.posts += 1
                 provider.headers.append({name.lower(): value for name, value in self.headers.items()})
                 provider.bodies.append(self.rfile.read(int(self.headers["content-length"])).decode())
+                provider.may_answer.wait(60)
                 body, kind = provider.answer()
                 self.send_response(provider.status)
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(body)))
                 self.send_header("location", f"{provider.url}/elsewhere")
                 self.send_header("retry-after", "3600")
-                self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(ConnectionError):  # who asked may be gone
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, *_: Any) -> None:
                 return
