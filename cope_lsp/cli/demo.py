@@ -74,11 +74,15 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
         shown = asyncio.run(_session(path, text, loaded, console))
         offered = sum(bool(place.ghost) for place in shown)
         console.print(f"[bold]{offered} of {len(shown)}[/] places got ghost text.\n")
-        told = asyncio.run(demo_solve.run(console, Path(folder), quiet=arguments.json))
+        told = (
+            asyncio.run(demo_solve.run(console, Path(folder), loaded.config.model_path, quiet=arguments.json))
+            if offered
+            else []
+        )
     if arguments.json:
         print(json.dumps({"shown": [asdict(place) for place in shown], "told": told}))
     _conclude(console)
-    return int(offered == 0 or told[0]["status"] != 0)
+    return int(not told or told[0]["status"] != 0)
 
 
 def _introduce(console: Console, model: Path) -> None:

@@ -85,8 +85,12 @@ STEPS = (
 )
 
 
-async def run(console: Console, folder: Path, *, quiet: bool) -> list[dict[str, Any]]:
-    """Tell the story, and return what each command printed as JSON when it is `quiet`."""
+async def run(console: Console, folder: Path, model: Path | None, *, quiet: bool) -> list[dict[str, Any]]:
+    """Tell the story with a local model, None for the embedded one.
+
+    Returns:
+        of each command its words, its exit status and, when it is `quiet`, the JSON that it printed.
+    """
     project = folder / "project"
     project.mkdir()
     for name in (FILE, TESTS):
@@ -95,18 +99,18 @@ async def run(console: Console, folder: Path, *, quiet: bool) -> list[dict[str, 
     _introduce(console, large)
     if large is None:
         local = [step for step in STEPS if not step.needs_hosted]
-        return await _steps(console, local, project, _environment(folder, ""), quiet=quiet)
-    model = LocalModel(large, EngineSettings(), restarts_max=1)
-    standin = StandIn(model, large.stem, understudy.read)
+        return await _steps(console, local, project, _environment(folder, "", model), quiet=quiet)
+    player = LocalModel(large, EngineSettings(), restarts_max=1)
+    standin = StandIn(player, large.stem, understudy.read)
     try:
         url = await standin.start()
         (folder / "config" / "cope-lsp").mkdir(parents=True)
         prices = _PRICE.format(url=url, today=datetime.now(UTC).date())
         (folder / "config" / "cope-lsp" / "prices.toml").write_text(prices)
-        return await _steps(console, STEPS, project, _environment(folder, url), quiet=quiet)
+        return await _steps(console, STEPS, project, _environment(folder, url, model), quiet=quiet)
     finally:
         await standin.close()
-        await model.close()
+        await player.close()
 
 
 def _introduce(console: Console, large: Path | None) -> None:
@@ -125,7 +129,7 @@ def _introduce(console: Console, large: Path | None) -> None:
     )
 
 
-def _environment(folder: Path, url: str) -> dict[str, str]:
+def _environment(folder: Path, url: str, model: Path | None) -> dict[str, str]:
     """Return the environment of the commands: a home of their own, and a hosted model on loopback."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COPE_LSP_")}
     mine = {
@@ -135,7 +139,8 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
         "COPE_LSP_TESTS_PYTHON": sys.executable,
     }
     hosted = {"COPE_LSP_HOSTED_ENDPOINT": url, "COPE_LSP_HOSTED_MODEL": Path(catalog.STANDIN).stem}
-    return kept | mine | (hosted if url else {})
+    local = {"COPE_LSP_MODEL_PATH": str(model.absolute())} if model else {}
+    return kept | mine | local | (hosted if url else {})
 
 
 async def _steps(
