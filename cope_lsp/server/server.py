@@ -103,8 +103,6 @@ class CopeServer(LanguageServer):
         self.loaded = loaded
         self.assistant = Assistant.from_config(loaded.config)
         self.client = Client()
-        self.is_closing = False
-        """Whether the client asked to shut down."""
         self.status: Status | None = None
         self.last_completion: Completion | None = None
         self.offers = Offers()
