@@ -5,19 +5,17 @@ that runs in it; the next program gets a new one.
 """
 
 import asyncio
-import contextlib
 import json
 import os
-import signal
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cope_lsp.checks.base import Judgement
 from cope_lsp.checks.frames import ANSWER, ENDINGS, READY, REQUEST
+from cope_lsp.checks.held import hang_up, last_words, undisturbed
 from cope_lsp.errors import SandboxUnavailableError
 
 START_TIMEOUT_S = 30.0
@@ -145,7 +143,7 @@ class Sandbox:
         try:
             ending, report, output = await cage.run(program)
         except BaseException as error:
-            await _undisturbed(cage.close())
+            await undisturbed(cage.close())
             self._all.discard(cage)
             if isinstance(error, _CageBrokenError):
                 return _all(program, "unknown", f"the cage of this draft broke: {error}"), b""
@@ -197,11 +195,11 @@ class _Cage:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await process.stdout.readexactly(len(READY))
         except (asyncio.IncompleteReadError, TimeoutError):
-            reason = await cage.last_words()
+            reason = await last_words(cage.process)
             await cage.close()
             raise SandboxUnavailableError(_message(reason)) from None
         except BaseException:
-            await _undisturbed(cage.close())
+            await undisturbed(cage.close())
             raise
         return cage
 
@@ -223,39 +221,11 @@ class _Cage:
                 return ENDINGS[ending], report, await self.process.stdout.readexactly(output_bytes)
         except (asyncio.IncompleteReadError, ConnectionError, TimeoutError) as error:
             silent = isinstance(error, TimeoutError)
-            raise _CageBrokenError("no answer" if silent else await self.last_words()) from error
-
-    async def last_words(self) -> str:
-        """Return what the keeper printed before it ended."""
-        assert self.process.stderr is not None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                text = (await self.process.stderr.read(2_000)).decode("utf-8", "replace").strip()
-                return text.rpartition("\n")[2]
-        return "it did not say why"
+            raise _CageBrokenError("no answer" if silent else await last_words(self.process)) from error
 
     async def close(self) -> None:
-        """Hang up, upon which the first process of the cage ends and the kernel kills all others.
-
-        The process that is waited for here outlives them all.
-        """
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        try:
-            async with asyncio.timeout(1.0):
-                await self.process.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            await self.process.wait()
-
-
-async def _undisturbed(closing: Coroutine[Any, Any, None]) -> None:
-    """Finish closing, whatever else is cancelled meanwhile."""
-    task = asyncio.ensure_future(closing)
-    while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
+        """End the cage with all that runs in it."""
+        await hang_up(self.process)
 
 
 def _results(program: Program, ending: str, report: bytes) -> tuple[Result, ...]:

@@ -6,17 +6,14 @@ in it.
 """
 
 import asyncio
-import contextlib
 import json
-import os
 import secrets
-import signal
 import sys
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cope_lsp.checks.held import hang_up, last_words, undisturbed
 from cope_lsp.errors import SandboxUnavailableError
 
 START_TIMEOUT_S = 30.0
@@ -115,7 +112,7 @@ class Tree:
                 self._spare = asyncio.create_task(self._start())
             outcome = await cage.run(order, self._workspace)
         except BaseException:
-            await _undisturbed(self._end(cage))
+            await undisturbed(self._end(cage))
             raise
         # The command and all that it started are gone; only the first process is still about to leave.
         task = asyncio.create_task(self._end(cage))
@@ -176,11 +173,11 @@ class _Cage:
             async with asyncio.timeout(START_TIMEOUT_S):
                 await process.stdout.readexactly(len(_READY))
         except (asyncio.IncompleteReadError, TimeoutError):
-            reason = await cage.last_words()
+            reason = await last_words(cage.process)
             await cage.close()
             raise SandboxUnavailableError(unavailable(reason)) from None
         except BaseException:
-            await _undisturbed(cage.close())
+            await undisturbed(cage.close())
             raise
         return cage
 
@@ -196,7 +193,7 @@ class _Cage:
                 size = int.from_bytes(await self.process.stdout.readexactly(_LENGTH_BYTES), "big")
                 answer = json.loads(await self.process.stdout.readexactly(size))
         except (asyncio.IncompleteReadError, ConnectionError):
-            reason = await self.last_words()
+            reason = await last_words(self.process)
             if self.process.returncode == _NOT_CAGED:
                 raise SandboxUnavailableError(unavailable(reason)) from None
             raise CageBrokenError(reason) from None
@@ -204,30 +201,9 @@ class _Cage:
             raise CageBrokenError("no answer") from None
         return Outcome(**{**answer, "changes": tuple(answer["changes"])}, key=key)
 
-    async def last_words(self) -> str:
-        """Return what the first process printed before it ended."""
-        assert self.process.stderr is not None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                text = (await self.process.stderr.read(2_000)).decode("utf-8", "replace").strip()
-                await self.process.wait()
-                return text.rpartition("\n")[2]
-        return "it did not say why"
-
     async def close(self) -> None:
-        """Hang up, upon which the first process of the cage ends and the kernel kills all others.
-
-        The process that is waited for here outlives them all.
-        """
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        try:
-            async with asyncio.timeout(1.0):
-                await self.process.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            await self.process.wait()
+        """End the cage with all that runs in it."""
+        await hang_up(self.process)
 
 
 def _as_json(order: Order, workspace: Path, key: bytes) -> dict[str, Any]:
@@ -252,14 +228,6 @@ def _as_json(order: Order, workspace: Path, key: bytes) -> dict[str, Any]:
             "open_files": limits.open_files,
         },
     }
-
-
-async def _undisturbed(closing: Coroutine[Any, Any, None]) -> None:
-    """Finish closing, whatever else is cancelled meanwhile."""
-    task = asyncio.ensure_future(closing)
-    while not task.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(task)
 
 
 def unavailable(reason: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cope_lsp.cascade import prompts
+from cope_lsp.cascade.executor import BODY_ENDS, PLAN_TOKENS_MAX
 from cope_lsp.cascade.plan import PlanKind
 from cope_lsp.completion import prompt as ghost
 from cope_lsp.evaluation.tasks import Task
@@ -25,16 +26,10 @@ from cope_lsp.values import (
 Author = Literal["executor", "planner", "task"]
 """Who writes a plan: the model that writes the draft, another one, or whoever made the task ("perfect")."""
 
-PLAN_TOKENS_MAX = 80
 DRAFT_TOKENS_MAX = 256
 LINE_TOKENS_MAX = 64
 DEADLINE_S = 300.0
 """For one request with all that wait before it."""
-
-STOPS = tuple(
-    "\n" + character for character in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_#@\"'([{"
-)
-"""A body ends where a line is not indented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +200,7 @@ async def _plan(
 
 
 def _draft_limits(more_tokens: int = 0) -> Limits:
-    return Limits(DRAFT_TOKENS_MAX + more_tokens, DEADLINE_S, stop=STOPS)
+    return Limits(DRAFT_TOKENS_MAX + more_tokens, DEADLINE_S, stop=BODY_ENDS)
 
 
 def _text(text: str) -> Prompt:
