@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cope_lsp.cascade import understudy
+from cope_lsp.egress import offline
 from cope_lsp.engine.process import kill_child
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.models import catalog
@@ -97,7 +98,7 @@ async def run(console: Console, folder: Path, model: Path | None, *, quiet: bool
         shutil.copy(str(resources.files("cope_lsp.cli") / "sample" / name), project / name)
     large = catalog.standin_path()
     _introduce(console, large)
-    if large is None:
+    if large is None or offline.is_on():
         local = [step for step in STEPS if not step.needs_hosted]
         return await _steps(console, local, project, _environment(folder, "", model), quiet=quiet)
     player = LocalModel(large, EngineSettings(), restarts_max=1)
@@ -115,6 +116,12 @@ async def run(console: Console, folder: Path, model: Path | None, *, quiet: bool
 
 def _introduce(console: Console, large: Path | None) -> None:
     console.print("[bold]Solve[/] writes whole functions, on a project made for this demonstration.\n")
+    if offline.is_on():
+        console.print(
+            "Offline is on, and then not even a server on loopback is started that could stand in for a "
+            "hosted model; so only what needs none is shown.\n"
+        )
+        return
     if large is None:
         console.print(
             "A stand-in for the hosted model is missing here, so only what needs none is shown. It is "
@@ -140,6 +147,7 @@ def _environment(folder: Path, url: str, model: Path | None) -> dict[str, str]:
     }
     hosted = {"COPE_LSP_HOSTED_ENDPOINT": url, "COPE_LSP_HOSTED_MODEL": Path(catalog.STANDIN).stem}
     local = {"COPE_LSP_MODEL_PATH": str(model.absolute())} if model else {}
+    local |= {"COPE_LSP_OFFLINE": "true"} if offline.is_on() else {}
     return kept | mine | local | (hosted if url else {})
 
 

@@ -51,6 +51,14 @@ def test_what_stands_in_for_a_hosted_model_is_said(shell: Shell) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_offline_it_shows_what_needs_no_hosted_model_and_says_why(shell: Shell) -> None:
+    done = shell.run("demo", COPE_LSP_OFFLINE="true")
+    assert done.returncode == 0, done.stderr
+    assert "Offline is on, and then not even a server on loopback is started" in done.stdout
+    assert "solved in stage 1: the tests pass" in done.stderr
+    assert "stage 2" not in done.stderr
+
+
 def test_one_json_document_is_printed(shell: Shell) -> None:
     shown = shell.json("demo")["shown"]
     assert [place["before"] for place in shown] == list(PLACES)
