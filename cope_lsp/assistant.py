@@ -27,7 +27,7 @@ from cope_lsp.ledger.teller import Teller
 from cope_lsp.models.base import TextModel
 from cope_lsp.models.local import LocalModel, same_model
 from cope_lsp.models.question import Answer, Question, Quote
-from cope_lsp.values import Completion, CompletionRequest, ModelInfo, Silence
+from cope_lsp.values import Completion, CompletionRequest, ModelInfo, ModelState, Silence
 
 if TYPE_CHECKING:
     from cope_lsp.models.claude import Claude
@@ -175,6 +175,11 @@ class Assistant:
             LedgerError: the ledger cannot be used; hosted models are then not asked.
         """
         return await self._teller.summary()
+
+    @property
+    def model_state(self) -> ModelState:
+        """Whether the local model is loaded. To ask does not load it."""
+        return self._model.state
 
     async def model_info(self) -> ModelInfo:
         """Return what is known of the local model, loading it first.

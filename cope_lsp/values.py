@@ -122,6 +122,10 @@ class ModelInfo:
     """The format of its conversations (engine/chat_formats.py); None: it knows none, or none of ours."""
 
 
+ModelState = Literal["asleep", "loading", "ready", "unavailable"]
+"""Whether a model is loaded: not yet, soon, yes, or never again with these settings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A text in an editor or a file. `language` is an LSP language id, such as "python"."""

@@ -24,6 +24,11 @@ _COMPILED = ("test_*.pyc", "*_test.*.pyc", "conftest.*.pyc")
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "build", "dist", "venv"})
 
 
+def is_test(name: str) -> bool:
+    """Whether a file of this name holds tests."""
+    return any(fnmatch(name, pattern) for pattern in TESTS)
+
+
 def is_protected(path: str) -> bool:
     """Whether a draft may never be this file of a repository: it decides what the tests are."""
     name = PurePosixPath(path).name
@@ -84,7 +89,7 @@ def _test_files(workspace: Path) -> Iterator[str]:
             return
         names[:] = [name for name in names if _is_own(Path(folder, name))]
         for name in files:
-            if any(fnmatch(name, pattern) for pattern in TESTS):
+            if is_test(name):
                 yield Path(folder, name).relative_to(workspace).as_posix()
 
 

@@ -35,7 +35,7 @@ from cope_lsp.engine.wire import (
     frame_length,
 )
 from cope_lsp.errors import CopeError, EngineUnavailableError, FrameError, GenerationError, ModelFileError
-from cope_lsp.values import Generation, ModelInfo, Sample, Usage
+from cope_lsp.values import Generation, ModelInfo, ModelState, Sample, Usage
 
 RESTARTS_MAX = 3
 DEATHS_WINDOW_S = 300.0
@@ -86,6 +86,15 @@ class EngineProcess:
     def pid(self) -> int | None:
         """The process id of the worker; None when none is running."""
         return self._worker.process.pid if self._worker else None
+
+    @property
+    def state(self) -> ModelState:
+        """Whether the model is loaded."""
+        if self._off:
+            return "unavailable"
+        if self._worker:
+            return "ready"
+        return "loading" if self._loading and not self._loading.done() else "asleep"
 
     async def start(self) -> ModelInfo:
         """Return the model, loading it first when no worker is running.

@@ -3,11 +3,16 @@
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from cope_lsp.values import Generation, ModelInfo, Sample, Usage
+from cope_lsp.values import Generation, ModelInfo, ModelState, Sample, Usage
 
 
 class TextModel(Protocol):
     """Draws samples from prompts."""
+
+    @property
+    def state(self) -> ModelState:
+        """Whether it is loaded. To ask does not load it."""
+        ...
 
     async def info(self) -> ModelInfo:
         """Return what is known of the model, loading it when it is not loaded yet.

@@ -7,7 +7,7 @@ from cope_lsp.config import Config
 from cope_lsp.engine.process import EngineProcess
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.models import catalog
-from cope_lsp.values import Generation, ModelInfo, Sample, Usage
+from cope_lsp.values import Generation, ModelInfo, ModelState, Sample, Usage
 
 
 class LocalModel:
@@ -22,6 +22,11 @@ class LocalModel:
         """Return the model that the settings name, or the embedded one. Nothing is loaded yet."""
         path = catalog.resolve(config.model_path)
         return cls(path, _engine_settings(config), config.restarts_max)
+
+    @property
+    def state(self) -> ModelState:
+        """See `TextModel`."""
+        return self.engine.state
 
     async def info(self) -> ModelInfo:
         """See `TextModel`."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from cope_lsp.cascade.outcome import EscalationAsked
 from cope_lsp.config import is_offline
@@ -9,7 +10,8 @@ from cope_lsp.egress import offline
 from cope_lsp.egress.consent import Answer
 from cope_lsp.ledger.entries import usd
 from cope_lsp.models.question import Question, Quote
-from cope_lsp.server.asking import ask
+from cope_lsp.server.asking import ask_about_call
+from cope_lsp.server.latest import Shared
 from cope_lsp.server.server import CopeServer
 
 _ALLOW, _NOT_NOW, _NEVER = "Allow for this project", "Not now", "Never for this project"
@@ -39,9 +41,13 @@ async def to_send(ls: CopeServer, question: Question, quote: Quote, most_nusd: i
     matter = question.workspace, quote.endpoint
     is_new = matter not in ls.consents
     if is_new:
-        ls.consents[matter] = asyncio.ensure_future(_ask_user(ls, question, quote, most_nusd))
-        ls.consents[matter].add_done_callback(lambda _: ls.consents.pop(matter))
-    await asyncio.shield(ls.consents[matter])
+        ls.consents[matter] = Shared(_ask_user(ls, question, quote, most_nusd))
+    shared = ls.consents[matter]
+    try:
+        await shared.wait()
+    finally:
+        if not shared.is_wanted:
+            ls.consents.pop(matter, None)
     return is_new
 
 
@@ -72,11 +78,13 @@ async def _said(ls: CopeServer, question: Question, quote: Quote) -> Answer | No
 
 
 async def _ask_user(ls: CopeServer, question: Question, quote: Quote, most_nusd: int) -> None:
-    terms = (
-        f"cope-lsp would send {quote.bytes} bytes of {question.workspace.name} to {quote.endpoint} "
-        f"({quote.model}) for a {question.purpose}, for {_price(quote, most_nusd)}. May it, now and later?"
-    )
-    chosen = await ask(ls, terms, _ALLOW, _NOT_NOW, _NEVER)
+    project = question.workspace.name
+    about = _about("consent", question, quote, most_nusd) | {
+        "title": f"May cope-lsp send text of {project} to {quote.endpoint}, now and later?",
+        "detail": f"It would send {quote.bytes} bytes of {project} to {quote.endpoint} ({quote.model}) "
+        f"for a {question.purpose}, for {_price(quote, most_nusd)}.",
+    }
+    chosen = await ask_about_call(ls, about, _ALLOW, _NOT_NOW, _NEVER)
     answers: dict[str | None, Answer] = {_ALLOW: "allowed", _NEVER: "denied"}
     if answer := answers.get(chosen):
         record = ls.assistant.consent.record
@@ -84,12 +92,26 @@ async def _ask_user(ls: CopeServer, question: Question, quote: Quote, most_nusd:
 
 
 async def _may_cost(ls: CopeServer, asked: EscalationAsked) -> bool:
-    quote = asked.quote
-    terms = (
-        f"cope-lsp would ask {quote.model} at {quote.endpoint} for a {asked.question.purpose}: "
-        f"{_price(quote, asked.cost_max_nusd)}."
-    )
-    return await ask(ls, terms, _ASK, _NOT_NOW) == _ASK
+    question, quote = asked.question, asked.quote
+    about = _about("price", question, quote, asked.cost_max_nusd) | {
+        "title": f"Shall cope-lsp ask {quote.model} for a {question.purpose}?",
+        "detail": f"It would send {quote.bytes} bytes to {quote.endpoint}, "
+        f"for {_price(quote, asked.cost_max_nusd)}.",
+    }
+    return await ask_about_call(ls, about, _ASK, _NOT_NOW) == _ASK
+
+
+def _about(kind: str, question: Question, quote: Quote, most_nusd: int) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "endpoint": quote.endpoint,
+        "model": quote.model,
+        "purpose": question.purpose,
+        "bytes": quote.bytes,
+        "boundNusd": quote.bound_nusd,
+        "mostNusd": max(quote.bound_nusd, most_nusd),
+        "workspace": str(question.workspace),
+    }
 
 
 def _price(quote: Quote, most_nusd: int) -> str:

@@ -6,6 +6,7 @@ edits then land in the wrong place.
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -65,6 +66,11 @@ class LspDocument(TextDocument):
 class LspWorkspace(Workspace):
     """A workspace that makes `LspDocument`s."""
 
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._waiting: dict[str, list[asyncio.Event]] = {}
+        """Who waits for a document to be opened, by its address."""
+
     def _create_text_document(
         self,
         doc_uri: str,
@@ -73,6 +79,19 @@ class LspWorkspace(Workspace):
         language_id: str | None = None,
     ) -> TextDocument:
         return LspDocument(doc_uri, source, version, language_id, self.position_encoding)
+
+    def put_text_document(self, item: types.TextDocumentItem, notebook_uri: str | None = None) -> None:
+        """Take a document that the editor opened."""
+        super().put_text_document(item, notebook_uri)
+        for waiting in self._waiting.pop(unquote(item.uri), ()):
+            waiting.set()
+
+    async def opening(self, uri: str) -> None:
+        """Wait until the editor has a document open; the caller sets the deadline."""
+        if self.opened(uri) is None:
+            opened = asyncio.Event()
+            self._waiting.setdefault(unquote(uri), []).append(opened)
+            await opened.wait()
 
     def opened(self, uri: str) -> LspDocument | None:
         """Return a document that the editor has open; None for any other. Nothing is read from disk."""

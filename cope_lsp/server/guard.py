@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from cope_lsp.checks.suite_files import is_protected
+
 URI_CHARACTERS_MAX = 4_096
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?")
@@ -19,7 +21,7 @@ _SHORT_NAME = re.compile(r"[^.~]{1,6}~[0-9](\.\w{0,3})?")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 _TEST_FOLDERS = frozenset({"test", "tests", "__tests__"})
-_TEST_FILE = re.compile(r"(test_.*|.*_test|.*\.(test|spec))\.\w+|conftest\.py|(pytest|tox)\.ini|noxfile\.py")
+_TEST_FILE = re.compile(r"(test_.*|.*_test|.*\.(test|spec))\.\w+|noxfile\.py")
 _STARTS_BY_ITSELF = re.compile(r"(sitecustomize|usercustomize|setup)\.py|.*\.pth|.*\.code-workspace")
 _TOLD_TO_TOOLS = frozenset({"pyproject.toml", "setup.cfg", "package.json", "makefile"})
 
@@ -94,7 +96,7 @@ def _reasons(parts: Sequence[str]) -> Iterator[str]:
         yield "hidden files and folders belong to tools, which obey them"
     if _STARTS_BY_ITSELF.fullmatch(name) or name in _TOLD_TO_TOOLS:
         yield "tools run it or obey it without being asked"
-    if _TEST_FILE.fullmatch(name) or _TEST_FOLDERS.intersection(folders):
+    if is_protected(name) or _TEST_FILE.fullmatch(name) or _TEST_FOLDERS.intersection(folders):
         yield "it belongs to the tests, which must not change with what they test"
 
 

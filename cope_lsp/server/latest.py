@@ -1,4 +1,4 @@
-"""Only the newest question of a kind matters: an older one still running is stopped."""
+"""Work that nobody waits for any longer is stopped: the older of two, or what all have turned away from."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -51,3 +51,26 @@ class Latest(Generic[Answer]):
         """Stop everything that runs."""
         for task in self._running.values():
             task.cancel()
+
+
+class Shared(Generic[Answer]):
+    """A piece of work that several may wait for."""
+
+    def __init__(self, work: Coroutine[Any, Any, Answer]) -> None:
+        self._task = asyncio.ensure_future(work)
+        self._waiting = 0
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody waits for it."""
+        return self._waiting > 0
+
+    async def wait(self) -> Answer:
+        """Return the answer. The last who is cancelled here stops the work."""
+        self._waiting += 1
+        try:
+            return await asyncio.shield(self._task)
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._task.cancel()

@@ -155,3 +155,8 @@ def _trigger_kind(value: Any, _: Callable[..., Any]) -> types.InlineCompletionTr
         return types.InlineCompletionTriggerKind(value)
     except ValueError:
         return types.InlineCompletionTriggerKind.Invoked
+
+
+def member(value: Any, name: str) -> Any:
+    """Return a member of an object that no specification knows: pygls makes a tuple with names of it."""
+    return value.get(name) if isinstance(value, dict) else getattr(value, name, None)

@@ -1,6 +1,5 @@
 """The language server: what it remembers of its client, and how it starts and ends."""
 
-import asyncio
 import logging
 import os
 import threading
@@ -20,7 +19,7 @@ from cope_lsp.egress import offline
 from cope_lsp.server.documents import LspDocument, LspWorkspace
 from cope_lsp.server.edits import Edit
 from cope_lsp.server.kept import Kept
-from cope_lsp.server.latest import Latest
+from cope_lsp.server.latest import Latest, Shared
 from cope_lsp.server.protocol import CopeProtocol, converter_factory
 from cope_lsp.stdio import claim_stdio
 from cope_lsp.values import Completion
@@ -48,9 +47,13 @@ class Client:
     versions_edits: bool = False
     """Whether it reads edits that name the version of the document that they fit."""
     confirms_edits: bool = False
-    """Whether it asks the user about edits that say that they need it."""
+    """Whether it asks the user about edits that say that they need it, and does so well."""
     trusted: bool = False
     """Whether the user trusts the workspace. Code of one that they do not trust is never run."""
+    asks_about_calls: bool = False
+    """Whether it wants the facts of a hosted call with the question to the user."""
+    shows_documents: bool = False
+    """Whether it opens a file when asked to."""
 
 
 StatusKind = Literal["Normal", "Warning", "Error", "Inactive"]
@@ -108,7 +111,7 @@ class CopeServer(LanguageServer):
         self.offers = Offers()
         self.inline_completions: Latest[Completion] = Latest()
         self.completions: Latest[Completion] = Latest()
-        self.consents: dict[tuple[Path, str], asyncio.Future[None]] = {}
+        self.consents: dict[tuple[Path, str], Shared[None]] = {}
         """Questions to the user that are open, by project and endpoint."""
         self.plans: Kept[Planned] = Kept()
         self.solves: Latest[dict[str, Any]] = Latest()
@@ -131,6 +134,12 @@ class CopeServer(LanguageServer):
         """Return a document that the editor has open, or None."""
         workspace = self.workspace
         return workspace.opened(uri) if isinstance(workspace, LspWorkspace) else None
+
+    async def opening(self, uri: str) -> None:
+        """Wait until the editor has a document open; the caller sets the deadline."""
+        workspace = self.workspace
+        if isinstance(workspace, LspWorkspace):
+            await workspace.opening(uri)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log what went wrong; a pop-up would interrupt somebody who types."""

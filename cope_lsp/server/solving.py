@@ -3,13 +3,14 @@
 import uuid
 from collections import Counter
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cope_lsp.cascade.code import CodeTask
 from cope_lsp.cascade.outcome import (
     DraftChecked,
     EscalationAsked,
     Event,
+    HostedCall,
     Outcome,
     PlanWritten,
     StageStarted,
@@ -33,6 +34,11 @@ class Solved:
     """Of the draft; when the task was not solved, of the best one. None: there is none that may be shown."""
     summary: str
     """How it ended, for a person."""
+
+    def after(self, call: HostedCall) -> "Solved":
+        """Return the same with a call on its receipt that was made before it."""
+        receipt = replace(self.outcome.receipt, calls=(call, *self.outcome.receipt.calls))
+        return replace(self, outcome=replace(self.outcome, receipt=receipt))
 
     @property
     def is_solved(self) -> bool:

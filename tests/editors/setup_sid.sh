@@ -10,9 +10,9 @@
 # newer versions.
 set -euo pipefail
 
-readonly RECIPE=1 # Raise it when this script unpacks differently: older directories are then built again.
-readonly PACKAGES=(neovim llama.cpp patchelf)
-readonly PROGRAMS=(nvim llama-bench llama-server llama-quantize)
+RECIPE=1 # Raise it when this script unpacks differently: older directories are then built again.
+PACKAGES=(neovim llama.cpp patchelf)
+PROGRAMS=(nvim llama-bench llama-server llama-quantize)
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 die() {
@@ -168,4 +168,4 @@ print_versions() {
     [[ $("$bin/llama-quantize" --help) == usage:* ]]
 }
 
-main "$@"
+[[ ${BASH_SOURCE[0]} != "$0" ]] || main "$@" # another setup may take the functions from here

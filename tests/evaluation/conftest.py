@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 
 from cope_lsp.evaluation.tasks import Task
-from cope_lsp.values import Generation, ModelInfo, Sample, Text, Usage
+from cope_lsp.values import Generation, ModelInfo, ModelState, Sample, Text, Usage
 
 PEAK = Task(
     id="held-out:1",
@@ -32,6 +32,10 @@ class Scribe:
     @property
     def prompts(self) -> list[str]:
         return [_shown(generation.prompt) for generation in self.asked]
+
+    @property
+    def state(self) -> ModelState:
+        return "ready"
 
     async def info(self) -> ModelInfo:
         return ModelInfo("scribe", "", 1, 1, 4_096, fim=True, languages=None, gpu=False)

@@ -142,14 +142,21 @@ def start_editor(
     capabilities: Mapping[str, Any] = APPLIES,
     *,
     trusted: bool = False,
+    wants_facts: bool = False,
+    name: str = "",
     **environment: str,
 ) -> Editor:
     """Start a server for a project and open the session. Nothing hosted is asked unless the test says so."""
     project.mkdir(exist_ok=True)
     client = start(**{"COPE_LSP_CASCADE_ESCALATE": "never", **environment})
-    options = {"cope": {"trusted": trusted}}
+    options = {"cope": {"trusted": trusted, "consent": wants_facts}}
     declared = dict(capabilities)
-    client.initialize(rootUri=project.as_uri(), capabilities=declared, initializationOptions=options)
+    client.initialize(
+        rootUri=project.as_uri(),
+        capabilities=declared,
+        initializationOptions=options,
+        clientInfo={"name": name},
+    )
     return Editor(client, project, declared)
 
 

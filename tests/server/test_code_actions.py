@@ -144,7 +144,7 @@ def run_action(editor: Editor, uri: str, line: int) -> int:
 
 
 def test_an_editor_that_confirms_edits_gets_one_to_confirm(start_server: StartServer, tmp_path: Path) -> None:
-    editor = start_editor(start_server, tmp_path / "project", LITERALS | CONFIRMS)
+    editor = start_editor(start_server, tmp_path / "project", LITERALS | CONFIRMS, name="Neovim")
     uri = editor.open()
     running = run_action(editor, uri, 3)
     edit = editor.let_apply()["edit"]

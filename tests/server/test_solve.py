@@ -76,18 +76,19 @@ def test_the_rest_of_a_file_stays_as_it_is(shared: Editor, before: str, line: in
 
 
 @pytest.mark.parametrize(
-    ("declared", "versioned", "confirmed"),
+    ("name", "declared", "versioned", "confirmed"),
     [
-        ({"workspace": {"applyEdit": True}}, False, False),
-        (APPLIES, True, False),
-        (CONFIRMS, True, True),
-        ({"workspace": {"workspaceEdit": {"changeAnnotationSupport": {}}}}, True, True),
+        ("", {"workspace": {"applyEdit": True}}, False, False),
+        ("Neovim", APPLIES, True, False),
+        ("Neovim", CONFIRMS, True, True),
+        ("Neovim", {"workspace": {"workspaceEdit": {"changeAnnotationSupport": {}}}}, True, True),
+        ("code-server", CONFIRMS, True, False),  # its preview applies nothing unless boxes are ticked
     ],
 )
 def test_an_edit_has_the_shape_that_the_client_knows(
-    start_server: StartServer, tmp_path: Path, declared: Json, *, versioned: bool, confirmed: bool
+    start_server: StartServer, tmp_path: Path, name: str, declared: Json, *, versioned: bool, confirmed: bool
 ) -> None:
-    editor = start_editor(start_server, tmp_path / "project", declared)
+    editor = start_editor(start_server, tmp_path / "project", declared, name=name)
     edit = editor.solved(editor.open())["edit"]
     assert ("documentChanges" in edit) == versioned == ("changes" not in edit)
     assert ("changeAnnotations" in edit) == confirmed

@@ -10,7 +10,7 @@ from cope_lsp.text import without_hidden
 from tests.models.provider import COST_NUSD, Provider, write_prices
 from tests.server.conftest import StartServer
 from tests.server.editor import APPLIES, HARD, Editor, changes_in, edited, start_editor
-from tests.server.wire_client import Json
+from tests.server.wire_client import Json, wait_until
 
 ALLOW, NEVER, NOT_NOW, ASK = "Allow for this project", "Never for this project", "Not now", "Ask"
 WRITTEN = "def schedule(jobs, machines, costs):\n    return dict(zip(jobs, machines))\n"
@@ -32,11 +32,12 @@ class Start:
         (folder / "cope-lsp").mkdir()
         write_prices(folder / "cope-lsp" / "prices.toml", provider.url)
 
-    def __call__(self, escalate: str, capabilities: Json = APPLIES) -> Editor:
+    def __call__(self, escalate: str, capabilities: Json = APPLIES, *, wants_facts: bool = False) -> Editor:
         return start_editor(
             self._start,
             self._folder / "project",
             capabilities,
+            wants_facts=wants_facts,
             COPE_LSP_CASCADE_ESCALATE=escalate,
             COPE_LSP_CASCADE_EXTRA_ROUNDS="0",
             COPE_LSP_HOSTED_ENDPOINT=self._provider.url,
@@ -80,9 +81,10 @@ def test_with_consent_only_the_price_is_asked(start: Start, provider: Provider) 
     second = editor.solve(editor.open(HARD.replace("cheapest", "dearest"), "other.py"), 0)
     asked = editor.choose(NOT_NOW)
     for part in (
-        "cope-lsp would ask",
+        "Shall cope-lsp ask",
+        "for a plan?",
         provider.url,
-        "for a plan: at most",
+        "at most",
         "USD now, at most",
         "USD in all.",
     ):
@@ -112,6 +114,73 @@ def test_who_cannot_be_asked_has_not_agreed(start: Start, provider: Provider) ->
     asked = editor.asked("window/showMessageRequest")
     editor.client.send({"id": asked["id"], "error": {"code": -32601, "message": "what?"}})
     assert editor.client.result(solving, timeout_s=60)["reason"] == "declined"
+    assert provider.posts == 0
+
+
+def test_a_client_that_wants_it_gets_the_facts_with_the_question(start: Start, provider: Provider) -> None:
+    editor = start("auto", wants_facts=True)
+    solving = editor.solve(editor.open(HARD), 0)
+    asked = editor.asked("cope/consent")
+    facts = asked["params"]
+    assert (facts["kind"], facts["endpoint"], facts["purpose"]) == ("consent", provider.url, "plan")
+    assert facts["actions"] == [ALLOW, NOT_NOW, NEVER]
+    assert 0 < facts["boundNusd"] < facts["mostNusd"]
+    assert facts["workspace"] == str(editor.project)
+    assert str(facts["bytes"]) in facts["detail"]
+    assert provider.url in facts["detail"]
+    assert "project" in facts["title"]
+    assert provider.posts == 0
+    editor.answer(asked, {"action": ALLOW})
+    assert editor.client.result(solving, timeout_s=60)["receipt"]["calls"]
+    assert not editor.heard("window/showMessageRequest")
+
+
+@pytest.mark.parametrize("result", [None, {}, {"action": None}, {"action": "Yes"}, ALLOW, []])
+def test_what_is_no_answer_is_no_yes(start: Start, provider: Provider, result: object) -> None:
+    editor = start("auto", wants_facts=True)
+    solving = editor.solve(editor.open(HARD), 0)
+    editor.answer(editor.asked("cope/consent"), result)
+    assert editor.client.result(solving, timeout_s=60)["reason"] == "declined"
+    assert provider.posts == 0
+
+
+def test_a_question_that_nobody_waits_for_is_taken_back(start: Start, provider: Provider) -> None:
+    editor = start("ask", wants_facts=True)
+    uri, other = editor.open(HARD), editor.open(HARD.replace("cheapest", "dearest"), "other.py")
+    first, second = editor.solve(uri, 0), editor.solve(other, 0)
+    asked = editor.asked("cope/consent")
+    wait_until(lambda: editor.client.status()["busy"], "both wait")
+    editor.client.command("cope.server.cancel", {"id": uri})
+    assert editor.client.result(first, timeout_s=5) is None
+    assert not editor.heard("$/cancelRequest"), "the other solve waits for the same answer"
+    editor.client.command("cope.server.cancel", {"id": other})
+    assert editor.client.result(second, timeout_s=5) is None
+    wait_until(lambda: editor.heard("$/cancelRequest"), "the question is taken back")
+    assert editor.heard("$/cancelRequest") == [{"id": asked["id"]}]
+    assert provider.posts == 0
+
+
+def test_a_plan_can_be_asked_for_before_anything_is_drafted(start: Start, provider: Provider) -> None:
+    editor = start("never")
+    provider.texts = ["Multiply the price by 2."]
+    uri = editor.open()
+    solving = editor.solve(uri, withPlan=True)
+    editor.choose(ALLOW)
+    answer = editor.client.result(solving, timeout_s=60)
+    assert answer["status"] == "solved"
+    assert answer["plans"]["guideline"]["author"] != "user"
+    (call,) = answer["receipt"]["calls"]
+    assert call["purpose"] == "plan"
+    assert answer["receipt"]["nusd"] == COST_NUSD == spent(editor)
+    editor.solved(uri, guideline="Double it.", withPlan=True)
+    assert provider.posts == 1, "who brings a plan needs none"
+
+
+def test_a_plan_that_cannot_be_had_is_no_reason_to_draft_without_it(start: Start, provider: Provider) -> None:
+    editor = start("ask")
+    solving = editor.solve(editor.open(), withPlan=True)
+    editor.choose(NEVER)
+    assert "error" in editor.client.response(solving, timeout_s=60)
     assert provider.posts == 0
 
 

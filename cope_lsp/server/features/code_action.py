@@ -6,11 +6,14 @@ from lsprotocol import types
 
 from cope_lsp.context.target import Place
 from cope_lsp.server.features import solve
+from cope_lsp.server.features.code_lens import FIX_TEST
 from cope_lsp.server.features.code_lens import TITLE as IMPLEMENT
 from cope_lsp.server.outline import outline_of
 from cope_lsp.server.server import CopeServer
+from cope_lsp.server.under_test import tests_of
 from cope_lsp.text import without_hidden
 
+PLANNED = "Implement with a plan from the hosted model"
 REWRITE, FIX = "Rewrite with cope", "Fix this with cope"
 MESSAGE_CHARACTERS_MAX = 300
 
@@ -29,9 +32,11 @@ def register(server: CopeServer) -> None:
     ) -> list[types.CodeAction] | list[types.Command]:
         uri, context = params.text_document.uri, params.context
         places = await outline_of(ls, uri)
+        tests = await tests_of(ls, uri)
         found = [
+            *_for_tests(uri, tests, params.range, context.only),
             *_for_diagnostics(uri, places, context),
-            *_for_range(uri, places, params.range, context.only),
+            *_for_range(ls, uri, places, params.range, context.only),
         ]
         if ls.client.takes_code_actions:
             return found
@@ -48,12 +53,16 @@ def _for_diagnostics(
         if place is not None and not place.is_open:
             # It comes from another server, and may quote what a stranger wrote.
             said = " ".join(without_hidden(diagnostic.message).split())[:MESSAGE_CHARACTERS_MAX]
-            command = solve.command(FIX, uri, place.line, f"Fix this: {said}")
+            command = solve.command(FIX, uri, place.line, instruction=f"Fix this: {said}")
             yield types.CodeAction(FIX, _QUICK_FIX, diagnostics=[diagnostic], command=command)
 
 
 def _for_range(
-    uri: str, places: Sequence[Place], where: types.Range, only: Sequence[types.CodeActionKind | str] | None
+    ls: CopeServer,
+    uri: str,
+    places: Sequence[Place],
+    where: types.Range,
+    only: Sequence[types.CodeActionKind | str] | None,
 ) -> Iterator[types.CodeAction]:
     place = _around(places, where)
     if place is None:
@@ -61,6 +70,18 @@ def _for_range(
     title, kinds = (IMPLEMENT, (_QUICK_FIX, _REWRITES)) if place.is_open else (REWRITE, (_REWRITES,))
     for kind in [kind for kind in kinds if _wanted(kind, only)][:1]:
         yield types.CodeAction(title, kind, command=solve.command(title, uri, place.line))
+        if place.is_open and ls.loaded.config.cascade_escalate != "never":
+            command = solve.command(PLANNED, uri, place.line, withPlan=True)
+            yield types.CodeAction(PLANNED, kind, command=command)
+
+
+def _for_tests(
+    uri: str, tests: Sequence[Place], where: types.Range, only: Sequence[types.CodeActionKind | str] | None
+) -> Iterator[types.CodeAction]:
+    test = _around(tests, where)
+    if test is not None and _wanted(_QUICK_FIX, only):
+        command = solve.command(FIX_TEST, uri, test.line, test=True)
+        yield types.CodeAction(FIX_TEST, _QUICK_FIX, command=command)
 
 
 def _around(places: Sequence[Place], where: types.Range) -> Place | None:

@@ -8,9 +8,14 @@ from pygls.capabilities import get_capability
 
 from cope_lsp.errors import CopeError
 from cope_lsp.server.features import code_lens, completion, configuration, status
+from cope_lsp.server.protocol import member
 from cope_lsp.server.server import Client, CopeServer, watch_parent
 
 TRUST = "cope/didChangeTrust"
+
+_CONFIRMING = frozenset({"Neovim"})
+"""Clients that ask about an annotated edit so that a yes applies it. VS Code shows it with its boxes unticked:
+"Apply" then applies nothing, and says nothing."""
 
 _DOCUMENTATION_FORMAT = "text_document.completion.completion_item.documentation_format"
 
@@ -35,7 +40,7 @@ def register(server: CopeServer) -> None:
     @server.feature(TRUST)
     def did_change_trust(ls: CopeServer, params: Any) -> None:
         """Take {trusted}. Who loses trust may have tests running: what runs them is stopped."""
-        ls.client.trusted = _member(params, "trusted") is True
+        ls.client.trusted = member(params, "trusted") is True
         if not ls.client.trusted:
             ls.solves.cancel_all()
 
@@ -52,9 +57,10 @@ def register(server: CopeServer) -> None:
 def _client(raw: Mapping[str, Any], options: Mapping[str, Any], *, reads_markdown: bool) -> Client:
     window, workspace = _dig(raw, "capabilities", "window"), _dig(raw, "capabilities", "workspace")
     text_document, edits = _dig(raw, "capabilities", "textDocument"), _dig(workspace, "workspaceEdit")
-    confirms = isinstance(edits.get("changeAnnotationSupport"), dict)
+    annotates = isinstance(edits.get("changeAnnotationSupport"), dict)
+    name = str(_dig(raw, "clientInfo").get("name", ""))
     return Client(
-        name=str(_dig(raw, "clientInfo").get("name", "")),
+        name=name,
         # lsp-mode sends this key with a null: that it is there is what counts.
         knows_configuration=workspace.get("configuration") is True,
         knows_inline_completion="inlineCompletion" in text_document,
@@ -65,15 +71,12 @@ def _client(raw: Mapping[str, Any], options: Mapping[str, Any], *, reads_markdow
         takes_code_actions="codeActionLiteralSupport" in _dig(text_document, "codeAction"),
         applies_edits=workspace.get("applyEdit") is True,
         # Neovim 0.12 declares annotations only, but reads both.
-        versions_edits=edits.get("documentChanges") is True or confirms,
-        confirms_edits=confirms,
+        versions_edits=edits.get("documentChanges") is True or annotates,
+        confirms_edits=annotates and name in _CONFIRMING,
         trusted=options.get("trusted") is True,
+        asks_about_calls=options.get("consent") is True,
+        shows_documents="showDocument" in window,
     )
-
-
-def _member(params: Any, name: str) -> Any:
-    """Return a member of params that no specification knows: pygls makes a tuple with names of them."""
-    return params.get(name) if isinstance(params, dict) else getattr(params, name, None)
 
 
 def _dig(value: Any, *keys: str) -> Mapping[str, Any]:

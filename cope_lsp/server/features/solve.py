@@ -1,9 +1,11 @@
 """`cope.server.solve`: write or mend the function at a place; drafts are checked, and nothing is changed.
 
-It takes one object, {uri, position or range, instruction?, planId?, goal?, guideline?, workDoneToken?, id?,
-apply?}. A goal or a guideline is a text, or {text, author} as a plan has it; what is not the plan's own text
-is the user's. `id` is a name for `cope.server.cancel`. With `apply: "confirm"` the user is asked whether to
-apply what was found, for editors where nobody reads the answer.
+It takes one object, {uri, position or range, test?, instruction?, planId?, goal?, guideline?, withPlan?,
+workDoneToken?, id?, apply?}. With `test: true` the place is that of a test, and the function that it tests
+is mended. With `withPlan: true` the hosted model is asked for a guideline before anything is drafted. A
+goal or a guideline is a text, or {text, author} as a plan has it; what is not the plan's own text is the
+user's. `id` is a name for `cope.server.cancel`. With `apply: "confirm"` the user is asked whether to apply
+what was found, for editors where nobody reads the answer.
 
 It answers {editId, status, proof, reason, detail, stage, confidence, verdicts, plans, receipt, summary,
 version, edit}; `editId` and `edit` are null when there is nothing to apply. An edit of what is "not-solved"
@@ -32,9 +34,11 @@ from cope_lsp.server.edits import workspace_edit
 from cope_lsp.server.features import status
 from cope_lsp.server.latest import Superseded
 from cope_lsp.server.outline import CHARACTERS_MAX, refusal
+from cope_lsp.server.planning import Asked, ask_for_plan, question_about
 from cope_lsp.server.progress import Progress
 from cope_lsp.server.server import CopeServer
 from cope_lsp.server.solving import Solved, solve
+from cope_lsp.server.under_test import function_under_test
 from cope_lsp.server.wish import (
     Wish,
     document_of,
@@ -64,6 +68,7 @@ class _Job:
     token: types.ProgressToken | None
     name: str
     confirm: bool
+    with_plan: bool
 
 
 def register(server: CopeServer) -> None:
@@ -72,7 +77,11 @@ def register(server: CopeServer) -> None:
     @server.command(COMMAND)
     async def run(ls: CopeServer, *arguments: Any) -> dict[str, Any] | None:
         """Return what was found; null when it was stopped."""
-        job = _job(ls, wish_of(arguments))
+        wish = wish_of(arguments)
+        try:
+            job = _job(ls, wish, *await _place(ls, wish))
+        except CopeError as error:
+            raise failed(error) from error
         uri = job.document.uri
         ls.solve_names[job.name] = uri
         try:
@@ -85,15 +94,26 @@ def register(server: CopeServer) -> None:
         return None if isinstance(answer, Superseded) else answer
 
 
-def command(title: str, uri: str, line: int, instruction: str = "") -> types.Command:
-    """Return the command of a code action or lens; its editor need know nothing of us."""
+def command(title: str, uri: str, line: int, **more: str | bool) -> types.Command:
+    """Return the command of a code action or lens; its editor need know nothing of us.
+
+    Args:
+        title: of the action.
+        uri: of the document.
+        line: 0-based.
+        more: what else is wished for.
+    """
     wish: Wish = {"uri": uri, "position": {"line": line, "character": 0}, "apply": CONFIRM}
-    more: Wish = {"instruction": instruction} if instruction else {}
     return types.Command(title, command=COMMAND, arguments=[{**wish, **more}])
 
 
-def _job(ls: CopeServer, wish: Wish) -> _Job:
-    document = document_of(ls, wish)
+async def _place(ls: CopeServer, wish: Wish) -> tuple[LspDocument, int]:
+    """Return the document and the line of the function."""
+    document, line = document_of(ls, wish), line_of(wish)
+    return await function_under_test(ls, document, line) if wish.get("test") is True else (document, line)
+
+
+def _job(ls: CopeServer, wish: Wish, document: LspDocument, line: int) -> _Job:
     token = wish.get("workDoneToken")
     token = token if isinstance(token, str | int) and not isinstance(token, bool) else None
     if wish.get("apply") not in {None, CONFIRM}:
@@ -105,12 +125,13 @@ def _job(ls: CopeServer, wish: Wish) -> _Job:
     return _Job(
         document=document,
         version=document.version,
-        line=line_of(wish),
+        line=line,
         instruction=text_of(wish, "instruction") or (planned.instruction if planned else ""),
         plans=Plans(_plan(wish, "goal", None), guideline),
         token=token,
         name=str(wish.get("id") or token or document.uri),
         confirm=wish.get("apply") == CONFIRM,
+        with_plan=wish.get("withPlan") is True and guideline is None,
     )
 
 
@@ -129,11 +150,24 @@ async def _answer(ls: CopeServer, job: _Job) -> dict[str, Any]:
     me = asyncio.current_task()
     assert me is not None
     async with Progress(ls, f"cope: {task.target.symbol}", job.token, me.cancel) as progress:
-        solved = await solve(ls, job.document.uri, task, job.plans, progress)
+        plans, asked = await _plans(ls, job, progress)
+        solved = await solve(ls, job.document.uri, task, plans, progress)
+    if asked is not None:
+        solved = solved.after(asked.call)
     if solved.edit is not None:
         ls.edits.add(solved.edit.id, solved.edit)
     answer = _as_json(ls, job, task, solved)
     return answer | (await _confirm(ls, task, solved) if job.confirm else {})
+
+
+async def _plans(ls: CopeServer, job: _Job, progress: Progress) -> tuple[Plans, Asked | None]:
+    """Return the plans to begin with, and what was asked for them."""
+    if not job.with_plan:
+        return job.plans, None
+    progress.tell("asking for a plan")
+    question = await question_about(ls, job.document, job.line, job.instruction)
+    asked = await ask_for_plan(ls, question, job.instruction)
+    return Plans(job.plans.goal, asked.plan), asked
 
 
 async def _task(ls: CopeServer, job: _Job) -> CodeTask:

@@ -1,7 +1,9 @@
 """`$/cope/status` and `cope.server.status`: what the server does, and why nothing appears."""
 
+from pathlib import Path
 from typing import Any
 
+from cope_lsp.models.catalog import EMBEDDED
 from cope_lsp.server.server import CopeServer, Status, StatusKind
 from cope_lsp.values import Completion, Silence, SilenceReason
 from cope_lsp.version import __version__
@@ -22,7 +24,11 @@ def register(server: CopeServer) -> None:
 
     @server.command(COMMAND)
     def status(ls: CopeServer, *_arguments: Any) -> dict[str, Any]:
-        """Return the current status with the reason of the last silence, and the version."""
+        """Return the current status, the reason of the last silence, and which model there is.
+
+        `model.state` is "asleep", "loading", "ready" or "unavailable"; `model.path` is null for the one that
+        comes with the package.
+        """
         last, current = ls.last_completion, ls.status or Status()
         return {
             "busy": ls.solves.is_busy(),
@@ -31,7 +37,19 @@ def register(server: CopeServer) -> None:
             "lastSilence": last.reason if isinstance(last, Silence) else None,
             "accepted": ls.offers.accepted,
             "version": __version__,
+            "model": _model(ls),
+            "offline": ls.loaded.config.offline,
+            "trusted": ls.client.trusted,
         }
+
+
+def _model(ls: CopeServer) -> dict[str, Any]:
+    chosen = ls.loaded.config.model_path
+    return {
+        "name": Path(chosen or EMBEDDED).stem,
+        "path": None if chosen is None else str(chosen),
+        "state": ls.assistant.model_state,
+    }
 
 
 def report(ls: CopeServer, completion: Completion) -> None:

@@ -1,0 +1,145 @@
+"""A failing test leads to the function that it tests, which is then mended in its own file."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.server.conftest import StartServer
+from tests.server.editor import APPLIES, STUB, WRITTEN, Editor, start_editor
+from tests.server.wire_client import Json
+
+SHOWS: Json = APPLIES | {"window": {"showDocument": {"support": True}}}
+LENSES: Json = {
+    "textDocument": {
+        "codeLens": {},
+        "codeAction": {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": [""]}}},
+    }
+}
+TEST = """from shop import double_price, other
+
+
+def test_double_price():
+    assert double_price(21) == 42
+
+
+def test_other():
+    assert other() == 1
+
+
+def test_both():
+    assert double_price(other()) == 2
+
+
+def test_nothing():
+    assert 1
+"""
+FIX = "Fix this failing test with cope"
+DOUBLE, OTHER, BOTH, NOTHING = 3, 7, 11, 15
+
+
+@pytest.fixture
+def start(start_server: StartServer, tmp_path: Path) -> "Start":
+    return Start(start_server, tmp_path / "project")
+
+
+class Start:
+    """Starts an editor with a project whose tests can be run."""
+
+    def __init__(self, start: StartServer, project: Path) -> None:
+        self._start, self._project = start, project
+
+    def __call__(self, capabilities: Json, *, trusted: bool = True) -> Editor:
+        self._project.mkdir()
+        (self._project / "shop.py").write_text(STUB)
+        return start_editor(
+            self._start, self._project, capabilities, trusted=trusted, COPE_LSP_TESTS_PYTHON=sys.executable
+        )
+
+
+def fix(editor: Editor, line: int) -> int:
+    return editor.solve(editor.open(TEST, "test_shop.py"), line, test=True)
+
+
+def test_the_function_is_mended_in_its_own_file_and_its_test_passes(start: Start) -> None:
+    editor = start(APPLIES)
+    shop = editor.open(STUB)
+    answer = editor.client.result(fix(editor, DOUBLE), timeout_s=60)
+    assert (answer["status"], answer["proof"]) == ("solved", "tests")
+    applying = editor.start("apply", editId=answer["editId"])
+    editor.let_apply()
+    assert editor.client.result(applying) == {"applied": True, "reason": ""}
+    assert editor.texts[shop] == WRITTEN
+
+
+def test_an_editor_is_asked_to_open_the_file(start: Start) -> None:
+    editor = start(SHOWS)
+    fixing = fix(editor, DOUBLE)
+    asked = editor.asked("window/showDocument")
+    assert asked["params"]["uri"] == (editor.project / "shop.py").as_uri()
+    editor.open(STUB)
+    editor.answer(asked, {"success": True})
+    assert editor.client.result(fixing, timeout_s=60)["status"] == "solved"
+
+
+def test_an_editor_that_cannot_open_files_is_told_which_one_to_open(start: Start) -> None:
+    editor = start(APPLIES)
+    answer = editor.client.response(fix(editor, DOUBLE), timeout_s=60)
+    assert "open shop.py" in answer["error"]["message"]
+
+
+def test_of_several_functions_the_user_chooses(start: Start) -> None:
+    editor = start(APPLIES)
+    editor.open(WRITTEN)
+    (editor.project / "shop.py").write_text(WRITTEN)
+    fixing = fix(editor, BOTH)
+    asked = editor.asked("window/showMessageRequest")
+    titles = [action["title"] for action in asked["params"]["actions"]]
+    assert titles == ["double_price (shop.py)", "other (shop.py)"]
+    editor.answer(asked, None)
+    assert "none was chosen" in editor.client.response(fixing, timeout_s=60)["error"]["message"]
+
+
+def test_of_several_functions_the_one_that_is_not_written_is_meant(start: Start) -> None:
+    editor = start(APPLIES)
+    editor.open(STUB)
+    assert editor.client.result(fix(editor, BOTH), timeout_s=60)["status"] == "solved"
+    assert not editor.heard("window/showMessageRequest")
+
+
+def test_a_test_of_nothing_says_so(start: Start) -> None:
+    editor = start(APPLIES)
+    answer = editor.client.response(fix(editor, NOTHING), timeout_s=60)
+    assert "no function of this project" in answer["error"]["message"]
+
+
+def test_without_trust_no_test_is_run(start: Start) -> None:
+    editor = start(APPLIES, trusted=False)
+    editor.open(STUB)
+    answer = editor.client.response(fix(editor, DOUBLE), timeout_s=60)
+    assert "workspace that you trust" in answer["error"]["message"]
+
+
+def test_each_test_has_an_action_and_those_of_stubs_a_lens(start: Start) -> None:
+    editor = start(APPLIES | LENSES)
+    uri = editor.open(TEST, "test_shop.py")
+    for line, expected in ((0, []), (DOUBLE, [FIX]), (OTHER, [FIX]), (OTHER + 1, [FIX])):
+        where = {"start": {"line": line, "character": 0}, "end": {"line": line, "character": 0}}
+        params = {"textDocument": {"uri": uri}, "range": where, "context": {"diagnostics": []}}
+        found = editor.client.ask("textDocument/codeAction", params)
+        assert [each["title"] for each in found] == expected
+    lenses = editor.client.ask("textDocument/codeLens", {"textDocument": {"uri": uri}})
+    assert [(each["range"]["start"]["line"], each["command"]["title"]) for each in lenses] == [
+        (DOUBLE, FIX),
+        (BOTH, FIX),
+    ]
+    assert lenses[0]["command"]["arguments"][0]["test"] is True
+
+
+def test_without_trust_tests_have_neither(start: Start) -> None:
+    editor = start(APPLIES | LENSES, trusted=False)
+    uri = editor.open(TEST, "test_shop.py")
+    where = {"start": {"line": DOUBLE, "character": 0}, "end": {"line": DOUBLE, "character": 0}}
+    params = {"textDocument": {"uri": uri}, "range": where, "context": {"diagnostics": []}}
+    assert editor.client.ask("textDocument/codeAction", params) == []
+    assert editor.client.ask("textDocument/codeLens", {"textDocument": {"uri": uri}}) == []
