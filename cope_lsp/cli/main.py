@@ -39,6 +39,7 @@ COMMANDS = (
     Command("budget", "what hosted models may cost and did cost"),
     Command("consent", "which project's text may go to which server"),
     Command("sent", "what left this machine"),
+    Command("config", "which settings hold and where each came from"),
     Command("doctor", "tell what is set up, what is not, and what to do about it", runs_model=True),
 )
 
@@ -93,7 +94,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if loaded.problems and arguments.command != "serve":
         for problem in loaded.problems:
             print(f"cope-lsp: {problem}", file=sys.stderr)
-        if arguments.command != "doctor":
+        if arguments.command not in {"doctor", "config"}:  # they show what is wrong
             return EXIT_USAGE
     offline.switch(on=loaded.config.offline)
     code: int = _module(arguments.command).run(arguments, loaded)

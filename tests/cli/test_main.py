@@ -51,6 +51,7 @@ HELP = {
     "consent": ["list", "allow", "deny", "forget", "--workspace", "--endpoint", "--json"],
     "sent": ["ID", "--last", "--json"],
     "models": ["list", "pull", "use", "verify", "bench", "--json"],
+    "config": ["show", "path", "schema", "--json"],
     "doctor": ["--json", "--model FILE"],
 }
 

@@ -14,7 +14,7 @@ from cope_lsp.server.server import Client, CopeServer, watch_parent
 TRUST = "cope/didChangeTrust"
 
 _CONFIRMING = frozenset({"Neovim"})
-"""Clients that ask about an annotated edit so that a yes applies it. VS Code shows it with its boxes unticked:
+"""Clients that ask about an annotated edit so that a yes applies it. VS Code shows it with boxes unticked:
 "Apply" then applies nothing, and says nothing."""
 
 _DOCUMENTATION_FORMAT = "text_document.completion.completion_item.documentation_format"
