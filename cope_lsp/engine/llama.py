@@ -1,30 +1,35 @@
-"""llama.cpp through its C API: a model, a context of many sequences, samplers.
+"""llama.cpp through its C API: a model, a context of many sequences.
 
-The only file that imports `llama_cpp`. Thin on purpose: what to decode when is the scheduler's matter.
-llama-cpp-python's own `Llama` object holds one sequence and cannot do what the scheduler needs.
+With `sampler` the only file that imports `llama_cpp`. Thin on purpose: what to decode when is the matter of
+the scheduler. llama-cpp-python's own `Llama` object holds one sequence and cannot do what that needs.
 """
 
 import ctypes
 import os
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast, get_args
 
 import llama_cpp as api
 import numpy as np
+import numpy.typing as npt
 
 from cope_lsp.engine import chat_formats, fim_formats
 from cope_lsp.engine.fim_formats import FimFormat
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.errors import CopeError, ModelFileError
-from cope_lsp.values import FimOrder, FimRole, ModelInfo, Sampling
+from cope_lsp.values import FimOrder, FimRole, ModelInfo
 
 _LOG_LEVEL_WARN = 2
 _ONE_THREAD_PARAMETERS_MAX = 30_000_000
 _CHAT_TEMPLATE_BYTES_MAX = 262_144
 _GUARD = "☺"
+
+Logits = npt.NDArray[np.float32]
+"""One for each token of the vocabulary."""
+
 _recent_log: deque[str] = deque(maxlen=20)
 
 
@@ -228,20 +233,6 @@ class LlamaModel:
         return buffer.value.decode("utf-8", "replace") if length > 0 else ""
 
 
-class Sampler:
-    """Draws a token from a row of logits, in C."""
-
-    def __init__(self, sampling: Sampling, index: int) -> None:
-        chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
-        for link in _links(sampling, index):
-            api.llama_sampler_chain_add(chain, link)
-        self.pointer = chain
-
-    def close(self) -> None:
-        """Free the sampler."""
-        api.llama_sampler_free(self.pointer)
-
-
 class LlamaContext:
     """The memory of many sequences, and one batch that is filled and then decoded."""
 
@@ -255,16 +246,15 @@ class LlamaContext:
         params.no_perf = True
         params.flash_attn_type = _flash_attention(settings)
         params.type_k = params.type_v = _CACHE_TYPES[settings.cache_type]
-        self._context = api.llama_init_from_model(model.pointer, params)
-        if not self._context:
+        self.pointer = api.llama_init_from_model(model.pointer, params)
+        if not self.pointer:
             raise ModelFileError(f"llama.cpp cannot make a context: {_last_error()}")
-        self._memory = api.llama_get_memory(self._context)
+        self._memory = api.llama_get_memory(self.pointer)
         self._batch: Any = api.llama_batch_init(settings.batch_tokens, 0, 1)
         self.batch_tokens = settings.batch_tokens
-        self.context_tokens: int = api.llama_n_ctx(self._context)
-        self._vocab_size = model.vocab_size
+        self.context_tokens: int = api.llama_n_ctx(self.pointer)
+        self._row_type = ctypes.c_float * model.vocab_size
         self._decode = api.llama_decode
-        self._sample = api.llama_sampler_sample
 
     @property
     def room(self) -> int:
@@ -290,7 +280,7 @@ class LlamaContext:
             NoSpaceError: there is no room; the batch is kept, forget a sequence and call again.
             DecodeError: llama.cpp failed; the batch is emptied.
         """
-        status = self._decode(self._context, self._batch)
+        status = self._decode(self.pointer, self._batch)
         if status == 1:
             raise NoSpaceError("the context is full")
         self._batch.n_tokens = 0
@@ -301,18 +291,13 @@ class LlamaContext:
         """Empty the batch without evaluating it."""
         self._batch.n_tokens = 0
 
-    def sample(self, sampler: Sampler, row: int) -> int:
-        """Draw the token that follows the one at `row` of the batch decoded last."""
-        token: int = self._sample(sampler.pointer, self._context, row)
-        return token
-
-    def log_probability(self, row: int, token: int) -> float:
-        """Return the natural logarithm of the model's probability of `token` after `row`."""
-        pointer = api.llama_get_logits_ith(self._context, row)
-        logits = np.ctypeslib.as_array(pointer, shape=(self._vocab_size,))
-        highest = logits.max()
-        total = np.exp(logits - highest, dtype=np.float64).sum()
-        return float(logits[token] - highest - np.log(total))
+    def logits(self, row: int) -> Logits:
+        """Return the logits at `row` of the batch decoded last; they change with the next decode."""
+        pointer = api.llama_get_logits_ith(self.pointer, row)
+        if not pointer:
+            raise DecodeError(f"there are no logits for row {row}")
+        buffer = self._row_type.from_address(ctypes.addressof(pointer.contents))
+        return np.ndarray(len(buffer), np.float32, memoryview(buffer))
 
     def forget(self, sequence: int, start: int = 0) -> bool:
         """Forget a sequence from position `start` on; False when the model can only forget all of it."""
@@ -325,7 +310,7 @@ class LlamaContext:
     def close(self) -> None:
         """Free the context and its batch."""
         api.llama_batch_free(self._batch)
-        api.llama_free(self._context)
+        api.llama_free(self.pointer)
 
 
 def _last_error() -> str:
@@ -369,15 +354,3 @@ def _inside(names: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern for the places after the first character of each name; it matches no character."""
     places = [f"(?<={re.escape(name[0])})(?={re.escape(name[1:])})" for name in names if len(name) > 1]
     return re.compile("|".join(places) or "(?!)")
-
-
-def _links(sampling: Sampling, index: int) -> Sequence[Any]:
-    if sampling.temperature <= 0:
-        return [api.llama_sampler_init_greedy()]
-    return [
-        api.llama_sampler_init_top_k(sampling.top_k),
-        api.llama_sampler_init_top_p(sampling.top_p, 1),
-        api.llama_sampler_init_min_p(sampling.min_p, 1),
-        api.llama_sampler_init_temp(sampling.temperature),
-        api.llama_sampler_init_dist((sampling.seed + index) & 0xFFFFFFFF),
-    ]

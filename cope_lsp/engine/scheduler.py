@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from cope_lsp.engine.llama import DecodeError, LlamaContext, LlamaModel, NoSpaceError, Sampler
+from cope_lsp.engine.llama import DecodeError, LlamaContext, LlamaModel, NoSpaceError
 from cope_lsp.engine.prompting import prompt_tokens
+from cope_lsp.engine.sampler import Sampler, log_probability
 from cope_lsp.engine.transcript import Transcript
 from cope_lsp.engine.wire import Drawn, Finished, Message
 from cope_lsp.values import Finish, Generation, Sample, Usage
@@ -230,9 +231,9 @@ class Scheduler:
         """Read the logits of the batch decoded last, and send the drafts that end with their token."""
         for draft in job.drafts:
             draft.lane.tokens.append(draft.last)
-            draft.last = self._context.sample(draft.sampler, draft.row)
+            draft.last = draft.sampler.draw(self._context, draft.row)
             if job.generation.logprobs:
-                draft.logprobs.append(self._context.log_probability(draft.row, draft.last))
+                draft.logprobs.append(log_probability(self._context.logits(draft.row), draft.last))
         job.output_tokens += len(job.drafts)
         finishes = [(draft, self._finish_of(draft)) for draft in job.drafts]
         for draft, finish in finishes:
