@@ -13,9 +13,9 @@ from cope_lsp.cascade.outcome import Event
 from cope_lsp.cascade.plan import Plans
 from cope_lsp.cascade.run import NO_PLANS, Agree, run
 from cope_lsp.checks.base import Check
-from cope_lsp.checks.suite import Suite, SuiteSettings
-from cope_lsp.checks.syntax import Syntax
-from cope_lsp.checks.syntax_reader import SyntaxReader
+from cope_lsp.checks.suite.check import Suite, SuiteSettings
+from cope_lsp.checks.syntax.check import Syntax
+from cope_lsp.checks.syntax.reader import SyntaxReader
 from cope_lsp.completion.completer import Completer
 from cope_lsp.config import Config
 from cope_lsp.egress.audit import Audit

@@ -13,8 +13,8 @@ NATIVE = {"cope_lsp.engine.llama", "cope_lsp.engine.scheduler", "cope_lsp.engine
 """These load llama.cpp, and nothing but the engine's process may load them."""
 
 CAGED = {
-    *("cope_lsp.checks.cage", "cope_lsp.checks.keeper"),
-    *("cope_lsp.checks.tree_keeper", "cope_lsp.checks.tree_root"),
+    *("cope_lsp.checks.cage.walls", "cope_lsp.checks.cage.keeper"),
+    *("cope_lsp.checks.suite.keeper", "cope_lsp.checks.suite.root"),
 }
 """These run in a cage of Linux, and nothing outside may load them."""
 
@@ -99,7 +99,7 @@ def test_such_a_need_would_be_noticed(statement: str, tmp_path: Path) -> None:
             {"llama_cpp", "numpy", "tree_sitter", "pygls", "lsprotocol", "rich", "asyncio"},
         ),
         ("cope_lsp.cli.serve", {"llama_cpp", "numpy", "tree_sitter", "pygls", "lsprotocol", "rich"}),
-        ("cope_lsp.checks.syntax", {"tree_sitter"}),
+        ("cope_lsp.checks.syntax.check", {"tree_sitter"}),
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_wanted(module: str, heavy: set[str]) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cope_lsp.checks.base import Verdict
-from cope_lsp.checks.sandbox import Program, Sandbox
+from cope_lsp.checks.cage.sandbox import Program, Sandbox
 
 
 @dataclass(frozen=True, slots=True)

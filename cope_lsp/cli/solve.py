@@ -30,7 +30,7 @@ from cope_lsp.cascade.outcome import (
     explain,
 )
 from cope_lsp.cascade.plan import Plan, Plans
-from cope_lsp.checks.interpreter import ENVIRONMENTS
+from cope_lsp.checks.suite.interpreter import ENVIRONMENTS
 from cope_lsp.cli import agree
 from cope_lsp.cli.files import language_of, read_text
 from cope_lsp.config import Config, Loaded

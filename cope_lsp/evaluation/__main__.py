@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cope_lsp.checks.sandbox import Sandbox
+from cope_lsp.checks.cage.sandbox import Sandbox
 from cope_lsp.errors import CopeError
 from cope_lsp.evaluation import report, tasks
 from cope_lsp.evaluation.journal import Attempt, Journal, read_all

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cope_lsp.checks.sandbox import Program, Report, Sandbox
+from cope_lsp.checks.cage.sandbox import Program, Report, Sandbox
 from cope_lsp.evaluation.tasks import Task
 
 TIMEOUT_S = 10.0

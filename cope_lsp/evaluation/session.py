@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cope_lsp.checks.sandbox import Sandbox
+from cope_lsp.checks.cage.sandbox import Sandbox
 from cope_lsp.engine.process import RESTARTS_MAX
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.evaluation.journal import Attempt, Journal, Setting

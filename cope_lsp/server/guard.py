@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from cope_lsp.checks.suite_files import is_protected
+from cope_lsp.checks.suite.files import is_protected
 
 URI_CHARACTERS_MAX = 4_096
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from cope_lsp.checks.suite_files import is_test
+from cope_lsp.checks.suite.files import is_test
 from cope_lsp.context.target import Place, target_named
 from cope_lsp.context.tested import ModuleOfTests, Tested
 from cope_lsp.errors import CopeError

@@ -26,9 +26,9 @@ from cope_lsp.cascade.code import CodeFamily, CodeTask
 from cope_lsp.cascade.family import Draft
 from cope_lsp.checks.assertions import Assertions
 from cope_lsp.checks.base import Check
-from cope_lsp.checks.sandbox import Sandbox
-from cope_lsp.checks.syntax import Syntax
-from cope_lsp.checks.syntax_reader import SyntaxReader
+from cope_lsp.checks.cage.sandbox import Sandbox
+from cope_lsp.checks.syntax.check import Syntax
+from cope_lsp.checks.syntax.reader import SyntaxReader
 from cope_lsp.config import Config
 from cope_lsp.context.target import target_named
 from cope_lsp.models.local import LocalModel

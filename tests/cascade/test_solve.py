@@ -27,7 +27,7 @@ from cope_lsp.cascade.outcome import (
 )
 from cope_lsp.cascade.plan import Plan, Plans
 from cope_lsp.checks.assertions import Assertions
-from cope_lsp.checks.sandbox import Sandbox
+from cope_lsp.checks.cage.sandbox import Sandbox
 from cope_lsp.config import Config
 from cope_lsp.context.target import target_named
 from cope_lsp.egress.consent import ConsentStore

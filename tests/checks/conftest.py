@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import psutil
 import pytest
 
-from cope_lsp.checks.sandbox import Program, Sandbox
+from cope_lsp.checks.cage.sandbox import Program, Sandbox
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cope_lsp.checks.sandbox import Sandbox
+from cope_lsp.checks.cage.sandbox import Sandbox
 from cope_lsp.errors import TaskFileError
 from cope_lsp.evaluation import report
 from cope_lsp.evaluation.__main__ import main

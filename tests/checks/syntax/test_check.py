@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 import psutil
 import pytest
 
-from cope_lsp.checks.syntax import Syntax
-from cope_lsp.checks.syntax_errors import BYTES_MAX, COMPILED_CHARACTERS_MAX, Original, new_errors
-from cope_lsp.checks.syntax_reader import SyntaxReader
-from cope_lsp.checks.syntax_tree import Fault, Untold
-from tests.checks.snippets import SNIPPETS
+from cope_lsp.checks.syntax.check import Syntax
+from cope_lsp.checks.syntax.errors import BYTES_MAX, COMPILED_CHARACTERS_MAX, Original, new_errors
+from cope_lsp.checks.syntax.reader import SyntaxReader
+from cope_lsp.checks.syntax.tree import Fault, Untold
+from tests.checks.syntax.snippets import SNIPPETS
 
 NEVER_ENDS = ("csharp", "a.b<" * 6_000)
 """On this tree-sitter takes ten seconds in which it cannot be stopped."""

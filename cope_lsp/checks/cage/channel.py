@@ -4,7 +4,7 @@ import os
 import struct
 from typing import Any
 
-from cope_lsp.checks import plain
+from cope_lsp.checks.cage import plain
 
 _LENGTH = struct.Struct(">I")
 MESSAGE_BYTES_MAX = 16 << 20

@@ -10,9 +10,9 @@ The server therefore asks through `SyntaxReader`.
 
 import re
 
-from cope_lsp.checks.languages import parser
-from cope_lsp.checks.python_syntax import Rejected, Unread, compiled, passage
-from cope_lsp.checks.syntax_tree import (
+from cope_lsp.checks.syntax.languages import parser
+from cope_lsp.checks.syntax.python import Rejected, Unread, compiled, passage
+from cope_lsp.checks.syntax.tree import (
     Edit,
     Fault,
     Parsed,

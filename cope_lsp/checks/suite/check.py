@@ -2,7 +2,7 @@
 
 Which tests: those in files that name the symbol, then those in files that import its module. They run once on
 the unchanged repository; that says which there are and how they do. A draft passes when the same tests run
-again, no more and no fewer, and all that are required pass (`suite_report.expect` says which are), pytest
+again, no more and no fewer, and all that are required pass (`report.expect` says which are), pytest
 comes to its end with the status that goes with that, and nothing was changed that decides on tests: test
 files and what lies beside them, configuration, pytest itself.
 
@@ -23,10 +23,10 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cope_lsp.checks import interpreter, suite_files
 from cope_lsp.checks.base import Judgement, Verdict
-from cope_lsp.checks.interpreter import Interpreter
-from cope_lsp.checks.suite_report import (
+from cope_lsp.checks.suite import files, interpreter
+from cope_lsp.checks.suite.interpreter import Interpreter
+from cope_lsp.checks.suite.report import (
     Expectation,
     Run,
     bounded,
@@ -37,7 +37,7 @@ from cope_lsp.checks.suite_report import (
     read_report,
     shown,
 )
-from cope_lsp.checks.tree import CageBrokenError, Order, Outcome, Tree, TreeLimits
+from cope_lsp.checks.suite.tree import CageBrokenError, Order, Outcome, Tree, TreeLimits
 from cope_lsp.errors import SandboxUnavailableError
 
 _PYTEST = ("-m", "pytest", "-p", "cope_lsp_report", "-q", "--tb=auto", "--color=no")
@@ -104,7 +104,7 @@ class Suite:
             msg = f"{file} is not in {workspace}"
             raise ValueError(msg)
         self._file = path.relative_to(self._workspace).as_posix()
-        if suite_files.is_protected(self._file):
+        if files.is_protected(self._file):
             msg = f"{self._file} decides which tests there are, so no draft of it can be judged by them"
             raise ValueError(msg)
         self._symbol = symbol
@@ -178,7 +178,7 @@ class Suite:
             return Prepared(evidence=found)
         self._interpreter = found
         naming, importing = await asyncio.to_thread(
-            suite_files.find_tests, self._workspace, self._file, self._symbol
+            files.find_tests, self._workspace, self._file, self._symbol
         )
         if not naming and not importing:
             return Prepared(evidence=f"no test names {self._symbol} or imports {self._file}")
@@ -253,7 +253,7 @@ class Suite:
             assert python is not None
             how = ("-x",) if stops else ("--continue-on-collection-errors",)
             command = (str(python.path), *_PYTEST, *how, "--", *self._selected)
-            environment["PYTHONPATH"] = "/cope"  # where `tree_root` puts the plugin
+            environment["PYTHONPATH"] = "/cope"  # where `root` puts the plugin
         readable = tuple((path.absolute(), path.resolve()) for path in settings.readable)
         return await self._tree.run(
             Order(
@@ -277,7 +277,7 @@ class Suite:
             judgement, evidence = judge_run(run, self._expected, outcome.status)
         if judgement == "passed":
             changes = set(outcome.changes) - self._own_changes
-            for path in suite_files.tampered(sorted(changes), self._selected, self._workspace):
+            for path in files.tampered(sorted(changes), self._selected, self._workspace):
                 return "failed", f"{path}: the run changed this file, which the verdict rests on"
         return judgement, evidence
 

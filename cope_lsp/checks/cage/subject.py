@@ -9,8 +9,8 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from cope_lsp.checks import channel
-from cope_lsp.checks.plain import NotPlainError
+from cope_lsp.checks.cage import channel
+from cope_lsp.checks.cage.plain import NotPlainError
 
 ASK, TELL = 3, 4
 """Descriptors: questions come in, answers go out."""

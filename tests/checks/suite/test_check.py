@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from cope_lsp.checks.suite import Suite, SuiteSettings
+from cope_lsp.checks.suite.check import Suite, SuiteSettings
 from cope_lsp.errors import SandboxUnavailableError
-from tests.checks.repository import MODULE, RIGHT, TESTS, WRONG, build_python, snapshot, suite, write
+from tests.checks.suite.repository import MODULE, RIGHT, TESTS, WRONG, build_python, snapshot, suite, write
 
 
 @pytest.fixture(scope="module")

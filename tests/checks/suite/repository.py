@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cope_lsp.checks.suite import Suite, SuiteSettings
+from cope_lsp.checks.suite.check import Suite, SuiteSettings
 
 PARTS = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments")
 """All that pytest consists of; the interpreter of our own tests has plugins that take seconds to load."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from cope_lsp.checks.suite_report import mentions
+from cope_lsp.checks.suite.report import mentions
 
 FILES_MAX = 40
 """As many test files are run at most; those that name the symbol before the others."""

@@ -9,10 +9,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Timer
 
-from cope_lsp.checks.languages import LANGUAGES
-from cope_lsp.checks.syntax_errors import BYTES_MAX, TOO_LARGE
-from cope_lsp.checks.syntax_frames import receive, send
-from cope_lsp.checks.syntax_tree import Fault, Untold
+from cope_lsp.checks.syntax.errors import BYTES_MAX, TOO_LARGE
+from cope_lsp.checks.syntax.frames import receive, send
+from cope_lsp.checks.syntax.languages import LANGUAGES
+from cope_lsp.checks.syntax.tree import Fault, Untold
 
 ANSWER_TIMEOUT_S = 5.0
 """The process ends itself much earlier; this is for one that cannot, as when it has been stopped."""
@@ -34,7 +34,7 @@ class SyntaxReader:
         return self._process.pid if self._process else None
 
     async def new_errors(self, language: str, before: str, after: str) -> tuple[Fault, ...] | Untold:
-        """Return the syntax errors that an edit brings into a file: see `syntax_errors.Original`.
+        """Return the syntax errors that an edit brings into a file: see `errors.Original`.
 
         Asking for another edit of the same text is cheaper than the first. Who stops waiting leaves the
         answer to nobody; what still waits for its turn is not asked.
@@ -88,7 +88,7 @@ class SyntaxReader:
             self._bury()
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "cope_lsp.checks.syntax_worker"],
+                [sys.executable, "-P", "-m", "cope_lsp.checks.syntax.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

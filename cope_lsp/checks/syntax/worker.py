@@ -6,9 +6,9 @@ It ends itself when a file takes too long, whatever native code does then, and w
 import faulthandler
 from functools import lru_cache
 
-from cope_lsp.checks.syntax_errors import Original
-from cope_lsp.checks.syntax_frames import receive, send
-from cope_lsp.checks.syntax_tree import Untold
+from cope_lsp.checks.syntax.errors import Original
+from cope_lsp.checks.syntax.frames import receive, send
+from cope_lsp.checks.syntax.tree import Untold
 from cope_lsp.stdio import claim_stdio
 
 FAULTS_MAX = 20

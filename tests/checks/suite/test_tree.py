@@ -14,13 +14,14 @@ from statistics import quantiles
 
 import pytest
 
-from cope_lsp.checks import calls, interpreter
-from cope_lsp.checks.tree import Order, Tree, TreeLimits
+from cope_lsp.checks.cage import calls
+from cope_lsp.checks.suite import interpreter
+from cope_lsp.checks.suite.tree import Order, Tree, TreeLimits
 from cope_lsp.errors import SandboxUnavailableError
 from tests.checks.conftest import running
-from tests.checks.repository import MODULE, RIGHT, TESTS, WRONG, build_python, snapshot, write
+from tests.checks.suite.repository import MODULE, RIGHT, TESTS, WRONG, build_python, snapshot, write
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp"}
 
 SHELL_DAEMON = "setsid sh -c 'trap \"\" HUP TERM; touch started; exec sleep {word}' & while ! test -e started; do :; done"
@@ -99,7 +100,7 @@ async def test_nothing_is_left_of_a_run_that_was_cancelled(tmp_path: Path) -> No
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from cope_lsp.checks.tree import *
+from cope_lsp.checks.suite.tree import *
 command = ("sh", "-c", sys.argv[2])
 asyncio.run(Tree(Path(sys.argv[1])).run(Order(command, {"PATH": "/usr/bin:/bin"}, timeout_s=60)))
 """
@@ -129,8 +130,8 @@ async def test_output_without_end_is_ended(tmp_path: Path) -> None:
 FORBIDDING = """
 import asyncio, ctypes, errno, os, sys
 from pathlib import Path
-from cope_lsp.checks import calls
-from cope_lsp.checks.suite import *
+from cope_lsp.checks.cage import calls
+from cope_lsp.checks.suite.check import *
 
 how, workspace, python = sys.argv[1:]
 libc = ctypes.CDLL(None)
@@ -213,7 +214,7 @@ JUDGING = """
 import asyncio, json, os, sys
 sys.path.append(sys.argv[1])
 from pathlib import Path
-from cope_lsp.checks.suite import *
+from cope_lsp.checks.suite.check import *
 
 async def main():
     check = Suite(Path(sys.argv[2]), Path("calc.py"), "total", SuiteSettings(python=sys.argv[3]))

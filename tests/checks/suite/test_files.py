@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cope_lsp.checks.suite_files import BYTES_MAX, FILES_MAX, find_tests, is_protected, tampered
-from tests.checks.repository import write
+from cope_lsp.checks.suite.files import BYTES_MAX, FILES_MAX, find_tests, is_protected, tampered
+from tests.checks.suite.repository import write
 
 
 def test_tests_that_name_the_symbol_come_before_those_that_import_its_module(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from cope_lsp.checks.suite import Suite
-from cope_lsp.checks.tree import TreeLimits
+from cope_lsp.checks.suite.check import Suite
+from cope_lsp.checks.suite.tree import TreeLimits
+from tests.checks.cage.escapes import PREAMBLE, TOO_MUCH, TRIED, Expected
 from tests.checks.conftest import running
-from tests.checks.escapes import PREAMBLE, TOO_MUCH, TRIED, Expected
-from tests.checks.repository import MODULE, TESTS, build_python, snapshot, suite, write
+from tests.checks.suite.repository import MODULE, TESTS, build_python, snapshot, suite, write
 
 SECRET = "the canary sings"
 NAME = f"cope-lsp-canary-{os.getpid()}"

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cope_lsp.checks import cage
+from cope_lsp.checks.cage import walls
 
 PLUGIN_FOLDER = Path("/cope")
 PLUGIN_NAME = "cope_lsp_report"
@@ -49,8 +49,8 @@ _PUBLIC = (
     "ssl/certs",
 )
 _WRITTEN = {
-    "passwd": f"root:x:0:0::/:/bin/false\nnobody:x:{cage.NOBODY}:{cage.NOBODY}::/tmp:/bin/sh\n",
-    "group": f"root:x:0:\nnogroup:x:{cage.NOBODY}:\n",
+    "passwd": f"root:x:0:0::/:/bin/false\nnobody:x:{walls.NOBODY}:{walls.NOBODY}::/tmp:/bin/sh\n",
+    "group": f"root:x:0:\nnogroup:x:{walls.NOBODY}:\n",
     "hosts": "127.0.0.1 localhost\n::1 localhost\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 }
@@ -114,16 +114,16 @@ def furnish(layout: Layout) -> View:
         OSError: it cannot be built; nothing foreign may run then.
     """
     os.umask(0o022)
-    with cage.empty_root():
+    with walls.empty_root():
         _furnish_system(layout)
         outer = {pair for pair in layout.shown if layout.workspace.is_relative_to(pair[0])}
         for path, source in sorted(outer):
-            cage.show(path, source)
+            walls.show(path, source)
         view = _furnish_workspace(layout)
         for path, source in sorted(set(layout.shown) - outer):
             if not path.is_symlink():  # a link in the workspace stays one; what it leads to is shown, too
-                cage.show(path, source)
-        cage.detach(_SCRATCH)
+                walls.show(path, source)
+        walls.detach(_SCRATCH)
     _raise_loopback()
     return view
 
@@ -132,17 +132,17 @@ def _furnish_system(layout: Layout) -> None:
     """Everything but the repository and its interpreter."""
     options = f"size={layout.disk_bytes},nr_inodes={max(4_096, layout.disk_bytes >> 12)},mode=755"
     _SCRATCH.mkdir()
-    cage.mount("tmpfs", str(_SCRATCH), "tmpfs", cage.MS_NOSUID | cage.MS_NODEV, options)
-    for path in (Path(cage.FOLDER), Path("/dev/shm")):  # noqa: S108 - of the cage
+    walls.mount("tmpfs", str(_SCRATCH), "tmpfs", walls.MS_NOSUID | walls.MS_NODEV, options)
+    for path in (Path(walls.FOLDER), Path("/dev/shm")):  # noqa: S108 - of the cage
         source = _SCRATCH / path.name
         source.mkdir()
         source.chmod(0o1777)
         path.mkdir()
-        cage.mount(str(source), str(path), None, cage.MS_BIND)
+        walls.mount(str(source), str(path), None, walls.MS_BIND)
     for name in _PUBLIC:
-        if cage.outside(Path("/etc", name)).exists() and not cage.outside(Path("/etc", name)).is_symlink():
-            cage.show(Path("/etc", name))
-    if (zone := cage.outside(Path("/etc/localtime"))).is_symlink():
+        if walls.outside(Path("/etc", name)).exists() and not walls.outside(Path("/etc", name)).is_symlink():
+            walls.show(Path("/etc", name))
+    if (zone := walls.outside(Path("/etc/localtime"))).is_symlink():
         Path("/etc/localtime").symlink_to(zone.readlink())
     Path("/etc").mkdir(exist_ok=True)
     for name, text in _WRITTEN.items():
@@ -159,30 +159,30 @@ def _furnish_proc() -> None:
     proc = Path("/proc")
     proc.mkdir()
     try:
-        flags = cage.MS_NOSUID | cage.MS_NODEV | cage.MS_NOEXEC
-        cage.mount("proc", str(proc), "proc", flags)
+        flags = walls.MS_NOSUID | walls.MS_NODEV | walls.MS_NOEXEC
+        walls.mount("proc", str(proc), "proc", flags)
     except PermissionError:
         return  # a container that hides parts of /proc allows no other
-    cage.set_attributes(str(proc), cage.READ_ONLY, 0)
+    walls.set_attributes(str(proc), walls.READ_ONLY, 0)
 
 
 def _furnish_workspace(layout: Layout) -> View:
-    workspace, source = layout.workspace, cage.outside(layout.workspace)
+    workspace, source = layout.workspace, walls.outside(layout.workspace)
     workspace.mkdir(parents=True, exist_ok=True)
     for folder in (_UPPER, _WORK, _COPY, _LOWER):
         folder.mkdir()
-    cage.mount(str(source), str(_LOWER), None, cage.MS_BIND | cage.MS_REC)
-    cage.set_attributes(str(_LOWER), cage.READ_ONLY, cage.AT_RECURSIVE)
+    walls.mount(str(source), str(_LOWER), None, walls.MS_BIND | walls.MS_REC)
+    walls.set_attributes(str(_LOWER), walls.READ_ONLY, walls.AT_RECURSIVE)
     try:
         _write(layout.writes, _UPPER)
         options = f"lowerdir={_LOWER},upperdir={_UPPER},workdir={_WORK},userxattr"
-        cage.mount("overlay", str(workspace), "overlay", cage.MS_NOSUID | cage.MS_NODEV, options)
+        walls.mount("overlay", str(workspace), "overlay", walls.MS_NOSUID | walls.MS_NODEV, options)
         changed, copied = _UPPER, None
     except OSError:
         copied = _copy(layout)
-        cage.mount(str(_COPY), str(workspace), None, cage.MS_BIND)
+        walls.mount(str(_COPY), str(workspace), None, walls.MS_BIND)
         changed = _COPY
-    cage.detach(_LOWER)
+    walls.detach(_LOWER)
     return View(os.open(changed, os.O_RDONLY | os.O_DIRECTORY), copied, frozenset(layout.writes))
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cope_lsp.checks.base import Judgement
-from cope_lsp.checks.frames import ANSWER, ENDINGS, READY, REQUEST
-from cope_lsp.checks.held import hang_up, last_words, undisturbed
+from cope_lsp.checks.cage.frames import ANSWER, ENDINGS, READY, REQUEST
+from cope_lsp.checks.cage.held import hang_up, last_words, undisturbed
 from cope_lsp.errors import SandboxUnavailableError
 
 START_TIMEOUT_S = 30.0
@@ -24,8 +24,8 @@ ANSWER_GRACE_S = 15.0
 
 _TEXT_BYTES_MAX = 1_000_000
 
-_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from cope_lsp.checks.keeper import main; main()"
-_PACKAGE_FOLDER = str(Path(__file__).parents[2])
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from cope_lsp.checks.cage.keeper import main; main()"
+_PACKAGE_FOLDER = str(Path(__file__).parents[3])
 
 ENVIRONMENT = {
     "HOME": "/tmp",  # noqa: S108 - the cage's own

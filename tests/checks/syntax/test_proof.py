@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cope_lsp.checks.languages import parser
-from cope_lsp.checks.syntax_errors import Original, new_errors
-from cope_lsp.checks.syntax_tree import Edit, Untold, common_head
-from tests.checks.snippets import SNIPPETS
+from cope_lsp.checks.syntax.errors import Original, new_errors
+from cope_lsp.checks.syntax.languages import parser
+from cope_lsp.checks.syntax.tree import Edit, Untold, common_head
+from tests.checks.syntax.snippets import SNIPPETS
 from tests.conftest import scaled
 
 MARKS = "()[]{}<>;:,.=+-*/\\'\"`#$%&|!?@ \n\t😀é\0\ud800"

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cope_lsp.checks.cage import OWNER_CAPABILITIES, Bounds, drop_privileges, enter, limit
-from cope_lsp.checks.tree_root import Layout, View, furnish
+from cope_lsp.checks.cage.walls import OWNER_CAPABILITIES, Bounds, drop_privileges, enter, limit
+from cope_lsp.checks.suite.root import Layout, View, furnish
 
 READY = b"ready\n"
 NOT_CAGED = 3

@@ -11,7 +11,7 @@ from statistics import median
 import pytest
 
 from cope_lsp.checks.assertions import Assertions
-from cope_lsp.checks.sandbox import Program, Sandbox
+from cope_lsp.checks.cage.sandbox import Program, Sandbox
 from cope_lsp.errors import SandboxUnavailableError
 from tests.checks.conftest import program, running
 
@@ -93,7 +93,7 @@ NEVER_PASSES = {
         "        except OSError: pass\n    return 0"
     ),
     "the judge's module, patched": (
-        "from cope_lsp.checks import judge\njudge._fault_of = lambda *a: None\ndef f(x): return 0"
+        "from cope_lsp.checks.cage import judge\njudge._fault_of = lambda *a: None\ndef f(x): return 0"
     ),
     "a frame of the caller": (
         "import sys\ndef f(x):\n    frame = sys._getframe()\n    while frame:\n"
@@ -278,7 +278,7 @@ async def test_cancelling_leaves_nothing_behind(sandbox: Sandbox) -> None:
 async def test_a_killed_parent_leaves_nothing_behind(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
-        "import asyncio\nfrom cope_lsp.checks.sandbox import *\n"
+        "import asyncio\nfrom cope_lsp.checks.cage.sandbox import *\n"
         "asyncio.run(Sandbox().run(Program('import os\\nos.system(\"exec sleep 14142\")', ('x',), timeout_s=60)))"
     )
     parent = subprocess.Popen([sys.executable, script])
@@ -294,7 +294,7 @@ async def test_where_no_cage_can_be_made_nothing_is_run(tmp_path: Path) -> None:
     """A process whose system allows no user namespaces, as some are set up."""
     script, trace = tmp_path / "forbidden.py", tmp_path / "ran"
     script.write_text(
-        "import asyncio, ctypes, pathlib, sys\nfrom cope_lsp.checks.sandbox import *\n"
+        "import asyncio, ctypes, pathlib, sys\nfrom cope_lsp.checks.cage.sandbox import *\n"
         "assert ctypes.CDLL(None).unshare(0x10000000) == 0\n"
         "pathlib.Path('/proc/sys/user/max_user_namespaces').write_text('0')\n"
         "async def main():\n    sandbox = Sandbox()\n    for _ in range(2):\n"

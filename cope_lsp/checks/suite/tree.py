@@ -1,6 +1,6 @@
 """Runs commands on a repository as it would be with other texts in some files: each in a cage of its own.
 
-The repository itself is never written to; see `tree_root` for what the command sees. A cage serves one
+The repository itself is never written to; see `root` for what the command sees. A cage serves one
 command. The next one is made ahead, while nobody waits for it. Whoever stops waiting ends the cage with all
 in it.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cope_lsp.checks.held import hang_up, last_words, undisturbed
+from cope_lsp.checks.cage.held import hang_up, last_words, undisturbed
 from cope_lsp.errors import SandboxUnavailableError
 
 START_TIMEOUT_S = 30.0
@@ -23,14 +23,14 @@ ANSWER_GRACE_S = 30.0
 _READY = b"ready\n"
 _LENGTH_BYTES = 4
 _NOT_CAGED = 3
-"""The status of a first process that could not make its cage, as it is in `tree_keeper`."""
+"""The status of a first process that could not make its cage, as it is in `keeper`."""
 
 _PROGRAM = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from cope_lsp.checks.tree_keeper import main; main(sys.argv[2])"
+    "from cope_lsp.checks.suite.keeper import main; main(sys.argv[2])"
 )
-_PACKAGE_FOLDER = str(Path(__file__).parents[2])
-_PLUGIN = Path(__file__).with_name("pytest_report.py")
+_PACKAGE_FOLDER = str(Path(__file__).parents[3])
+_PLUGIN = Path(__file__).with_name("plugin.py")
 
 Ending = Literal["finished", "timed-out", "flooded", "too much memory"]
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from cope_lsp.checks.base import Verdict
-from cope_lsp.checks.syntax_reader import SyntaxReader
-from cope_lsp.checks.syntax_tree import Untold
+from cope_lsp.checks.syntax.reader import SyntaxReader
+from cope_lsp.checks.syntax.tree import Untold
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from cope_lsp.checks.languages import LANGUAGES, parser
+from cope_lsp.checks.syntax.languages import LANGUAGES, parser
 from cope_lsp.cli.files import _LANGUAGES
-from tests.checks.snippets import SNIPPETS
+from tests.checks.syntax.snippets import SNIPPETS
 
 NATIVE = """
 import json, sys
-from cope_lsp.checks.languages import parser
+from cope_lsp.checks.syntax.languages import parser
 
 for language in json.loads(sys.argv[1]):
     parser(language)
@@ -21,7 +21,7 @@ print(json.dumps(sorted(name for name in sys.modules if name.startswith("tree_si
 
 ASKED = """
 import asyncio, sys
-from cope_lsp.checks.syntax_reader import SyntaxReader
+from cope_lsp.checks.syntax.reader import SyntaxReader
 
 async def main():
     reader = SyntaxReader()

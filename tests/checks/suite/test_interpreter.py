@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cope_lsp.checks.interpreter import Interpreter, find
+from cope_lsp.checks.suite.interpreter import Interpreter, find
 
 BASE = Path(sys.base_prefix)
 

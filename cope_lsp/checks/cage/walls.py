@@ -1,10 +1,10 @@
-"""The cage: namespaces of Linux in which a program sees an interpreter, an empty folder, and nothing else.
+"""The walls of a cage: Linux namespaces in which a program sees an interpreter and an empty folder only.
 
 `enter` is called once by a fresh process, whose child is then the first process of a cage of its own: no
 network, no processes but its own, and a root of read-only system folders without /home, /etc, /proc, /var or
 /run. `confine` is called by each child that is about to run somebody's code: it takes away every privilege,
 and gives the child a writable folder of its own if it needs one. Only libc is used; nothing has to
-be installed. What else a root holds is up to who furnishes it: `furnish_bare` here, `tree_root` for a
+be installed. What else a root holds is up to who furnishes it: `furnish_bare` here, `suite/root` for a
 repository.
 
 What is not covered: the kernel's own faults (few system calls are filtered, see `calls`), what everybody may
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cope_lsp.checks.calls import refuse_calls
+from cope_lsp.checks.cage.calls import refuse_calls
 
 SYSTEM = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr", "/nix/store")
 """Where an interpreter finds its libraries; those that are links stay links."""

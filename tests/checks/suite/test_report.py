@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cope_lsp.checks.suite_report import (
+from cope_lsp.checks.suite.report import (
     EVIDENCE_CHARS_MAX,
     EVIDENCE_LINES_MAX,
     Expectation,

@@ -20,9 +20,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from cope_lsp.checks import judge, subject
-from cope_lsp.checks.cage import Bounds, confine, enter
-from cope_lsp.checks.frames import ANSWER, ENDINGS, READY, REQUEST
+from cope_lsp.checks.cage import judge, subject
+from cope_lsp.checks.cage.frames import ANSWER, ENDINGS, READY, REQUEST
+from cope_lsp.checks.cage.walls import Bounds, confine, enter
 
 OUTPUT_KEPT_BYTES = 4_096
 OUTPUT_BYTES_MAX = 1_000_000

@@ -8,9 +8,9 @@ import reprlib
 import sys
 from typing import Any
 
-from cope_lsp.checks import channel
-from cope_lsp.checks.plain import NotPlainError
-from cope_lsp.checks.subject import GO
+from cope_lsp.checks.cage import channel
+from cope_lsp.checks.cage.plain import NotPlainError
+from cope_lsp.checks.cage.subject import GO
 
 TOLD, ASKED, REPORT = 3, 4, 5
 """Descriptors: answers of the draft's process come in, questions to it go out; where the report goes."""
