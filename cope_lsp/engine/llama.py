@@ -89,6 +89,10 @@ class LlamaModel:
         self._vocab = api.llama_model_get_vocab(self.pointer)
         self._implies_space = api.llama_vocab_type(self._vocab) == api.LLAMA_VOCAB_TYPE_SPM
         self.vocab_size: int = api.llama_vocab_n_tokens(self._vocab)
+        self.forgets_ends = not (
+            api.llama_model_is_recurrent(self.pointer) or api.llama_model_is_hybrid(self.pointer)
+        )
+        """Whether the end of a sequence can be forgotten: a state that is carried along cannot go back."""
         self._pieces: dict[int, bytes] = {}
         family = fim_formats.recognise(self.special_token)
         self._fim = self._fim_tokens(family)

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from cope_lsp.engine.llama import DecodeError, LlamaContext, LlamaModel, NoSpaceError
 from cope_lsp.engine.prompting import prompt_tokens
 from cope_lsp.engine.sampler import Sampler, log_probability
+from cope_lsp.engine.speculation import GUESSES_MAX, Lookup, Pace
 from cope_lsp.engine.transcript import Transcript
-from cope_lsp.engine.wire import Drawn, Finished, Message
-from cope_lsp.values import Finish, Generation, Sample, Usage
+from cope_lsp.engine.wire import Drawn, EngineSettings, Finished, Message
+from cope_lsp.values import Finish, Generation, Limits, Sample, Usage
 
 BATCH_SECONDS_MAX = 0.04
 """A prefill batch is sized by measured speed to take no longer: it is what a cancel waits for."""
@@ -49,7 +50,10 @@ class _Draft:
     sampler: Sampler
     transcript: Transcript
     last: int
+    lookup: Lookup | None
+    """Where its next tokens are guessed from; None: they are not."""
     row: int = -1
+    guesses: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
 
 
@@ -82,16 +86,18 @@ class Scheduler:
         self,
         model: LlamaModel,
         context: LlamaContext,
-        sequences: int,
+        settings: EngineSettings,
         send: Callable[[Message], None],
     ) -> None:
         self._model = model
         self._context = context
         self._send = send
-        self._lanes = [_Lane(sequence) for sequence in range(sequences)]
+        self._lanes = [_Lane(sequence) for sequence in range(settings.sequences)]
         self._jobs: dict[int, _Job] = {}
         self._clock = itertools.count(1)
         self._prefill_tokens = PREFILL_TOKENS_MIN
+        self._speculates = settings.speculation != "never" and model.forgets_ends
+        self._pace = Pace(always=settings.speculation == "always")
 
     @property
     def idle(self) -> bool:
@@ -189,11 +195,30 @@ class Scheduler:
     # -- the drafts ---------------------------------------------------------------------------
 
     def _grow(self, job: _Job) -> None:
-        """Draw one more token for every draft of the job."""
+        """Draw one more token for every draft of the job, and those that were guessed."""
         self._begin_drafts(job)
         self._queue(job.drafts)
-        job.decode_s += self._decode()
+        alone = job.drafts[0] if job.generation.samples == 1 else None
+        if alone is not None:
+            self._guess(alone, job.generation.limits)
+        took = self._decode()
+        job.decode_s += took
+        before = job.output_tokens
         self._sample(job)
+        if alone is not None:
+            self._pace.learn(1 + len(alone.guesses), took, job.output_tokens - before - 1)
+            alone.guesses.clear()
+
+    def _guess(self, draft: _Draft, limits: Limits) -> None:
+        """Put tokens that may follow behind the last one of a draft."""
+        if draft.lookup is None:
+            return
+        left = limits.output_tokens_max - draft.transcript.tokens - 1
+        found = draft.lookup.guess(min(GUESSES_MAX, left, self._context.room))
+        draft.guesses = found[: self._pace.guesses()] if found else []
+        start = len(draft.lane.tokens) + 1
+        for position, token in enumerate(draft.guesses, start):
+            self._context.add(token, position, draft.lane.sequence, logits=True)
 
     def _begin_drafts(self, job: _Job) -> None:
         """Start as many waiting drafts as there are lanes and cells; batch work leaves one lane free."""
@@ -208,7 +233,14 @@ class Scheduler:
             index = job.waiting.pop(0)
             sampler = Sampler(job.generation.sampling, index)
             transcript = Transcript(job.generation.limits)
-            job.drafts.append(_Draft(index, lane, sampler, transcript, last=job.prompt[-1]))
+            last, lookup = job.prompt[-1], Lookup(job.prompt) if self._can_guess(job) else None
+            job.drafts.append(_Draft(index, lane, sampler, transcript, last, lookup))
+
+    def _can_guess(self, job: _Job) -> bool:
+        """Whether the text of a job is certain, and grows alone: of many drafts a batch is full anyway."""
+        wanted = job.generation
+        certain = wanted.samples == 1 and wanted.sampling.temperature <= 0
+        return certain and self._speculates and self._pace.is_worthwhile
 
     def _copy_of_prompt(self, job: _Job, spare: int) -> _Lane | None:
         idle = self._idle_lanes()
@@ -228,19 +260,30 @@ class Scheduler:
             draft.row = self._context.add(draft.last, len(lane.tokens), lane.sequence, logits=True)
 
     def _sample(self, job: _Job) -> None:
-        """Read the logits of the batch decoded last, and send the drafts that end with their token."""
-        for draft in job.drafts:
-            draft.lane.tokens.append(draft.last)
-            draft.last = draft.sampler.draw(self._context, draft.row)
-            if job.generation.logprobs:
-                draft.logprobs.append(log_probability(self._context.logits(draft.row), draft.last))
-        job.output_tokens += len(job.drafts)
-        finishes = [(draft, self._finish_of(draft)) for draft in job.drafts]
+        """Read the logits of the batch decoded last, and send the drafts that end with their tokens."""
+        finishes = [(draft, self._read(job, draft)) for draft in job.drafts]
         for draft, finish in finishes:
             if finish is not None:
                 self._complete(job, draft, finish)
         if not job.drafts and not job.waiting:
             self._end(job)
+
+    def _read(self, job: _Job, draft: _Draft) -> Finish | None:
+        """Take the next token of a draft, and one more for each guess that was right."""
+        for row, guess in enumerate([*draft.guesses, None], draft.row):
+            draft.lane.tokens.append(draft.last)
+            draft.last = draft.sampler.draw(self._context, row)
+            job.output_tokens += 1
+            if draft.lookup is not None:
+                draft.lookup.add(draft.last)
+            if job.generation.logprobs:
+                draft.logprobs.append(log_probability(self._context.logits(row), draft.last))
+            if (finish := self._finish_of(draft)) is not None or draft.last != guess:
+                break
+        if draft.guesses and not self._context.forget(draft.lane.sequence, len(draft.lane.tokens)):
+            self._speculates = False
+            raise DecodeError("the model cannot forget what was guessed")
+        return finish
 
     def _finish_of(self, draft: _Draft) -> Finish | None:
         if self._model.is_end(draft.last):

@@ -30,7 +30,7 @@ def serve(opening: Open, inbox: queue.SimpleQueue[Message], send: Callable[[Mess
         return
     context_tokens = min(model.info.context_tokens, context.context_tokens)
     send(Ready(WIRE_VERSION, replace(model.info, context_tokens=context_tokens)))
-    scheduler = Scheduler(model, context, opening.settings.sequences, send)
+    scheduler = Scheduler(model, context, opening.settings, send)
     while True:
         while scheduler.idle or not inbox.empty():
             _apply(inbox.get(), scheduler)

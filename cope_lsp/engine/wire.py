@@ -33,6 +33,8 @@ class EngineSettings:
     threads: int = 0
     gpu_layers: int = 0
     cache_type: Literal["f16", "f32"] = "f16"
+    speculation: Literal["never", "auto", "always"] = "auto"
+    """Whether tokens are guessed from what the text repeats, which changes no text; "auto": where it pays."""
 
 
 @dataclass(frozen=True, slots=True)
