@@ -254,6 +254,8 @@ class LlamaContext:
         if not self.pointer:
             raise ModelFileError(f"llama.cpp cannot make a context: {_last_error()}")
         self._memory = api.llama_get_memory(self.pointer)
+        self.can_shift = bool(api.llama_memory_can_shift(self._memory))
+        """Whether what is remembered can be moved to other positions."""
         self._batch: Any = api.llama_batch_init(settings.batch_tokens, 0, 1)
         self.batch_tokens = settings.batch_tokens
         self.context_tokens: int = api.llama_n_ctx(self.pointer)
@@ -307,9 +309,13 @@ class LlamaContext:
         """Forget a sequence from position `start` on; False when the model can only forget all of it."""
         return bool(api.llama_memory_seq_rm(self._memory, sequence, start, -1))
 
-    def copy(self, source: int, target: int, end: int) -> None:
-        """Let `target` share what `source` remembers before position `end`."""
-        api.llama_memory_seq_cp(self._memory, source, target, 0, end)
+    def copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Let `target` share what `source` remembers from position `start` to before `end`."""
+        api.llama_memory_seq_cp(self._memory, source, target, start, end)
+
+    def shift(self, sequence: int, start: int, end: int, by: int) -> None:
+        """Move what a sequence remembers from `start` to before `end`; no other may share it."""
+        api.llama_memory_seq_add(self._memory, sequence, start, end, by)
 
     def close(self) -> None:
         """Free the context and its batch."""

@@ -6,11 +6,11 @@ share the prompt's cells. Every call of `step` evaluates one small batch, so tha
 newer request waits for one batch at most.
 """
 
-import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cope_lsp.engine.lanes import Lane, Lanes, Moved
 from cope_lsp.engine.llama import DecodeError, LlamaContext, LlamaModel, NoSpaceError
 from cope_lsp.engine.prompting import prompt_tokens
 from cope_lsp.engine.sampler import Sampler, log_probability
@@ -32,21 +32,11 @@ nothing. Attention runs over all cells in use, also those of others."""
 
 
 @dataclass(slots=True, eq=False)
-class _Lane:
-    """One sequence of the context, and the tokens that it remembers."""
-
-    sequence: int
-    tokens: list[int] = field(default_factory=list)
-    used: int = 0
-    busy: bool = False
-
-
-@dataclass(slots=True, eq=False)
 class _Draft:
     """One sample being drawn: `last` is its newest token, not evaluated yet."""
 
     index: int
-    lane: _Lane
+    lane: Lane
     sampler: Sampler
     transcript: Transcript
     last: int
@@ -65,7 +55,8 @@ class _Job:
     generation: Generation
     deadline: float
     prompt: list[int] = field(default_factory=list)
-    lane: _Lane | None = None
+    lane: Lane | None = None
+    moved: Moved | None = None
     evaluated: int = 0
     cached: int = 0
     waiting: list[int] = field(default_factory=list)
@@ -92,9 +83,8 @@ class Scheduler:
         self._model = model
         self._context = context
         self._send = send
-        self._lanes = [_Lane(sequence) for sequence in range(settings.sequences)]
+        self._lanes = Lanes(context, settings.sequences)
         self._jobs: dict[int, _Job] = {}
-        self._clock = itertools.count(1)
         self._prefill_tokens = PREFILL_TOKENS_MIN
         self._speculates = settings.speculation != "never" and model.forgets_ends
         self._pace = Pace(always=settings.speculation == "always")
@@ -151,19 +141,25 @@ class Scheduler:
         if len(job.prompt) + job.generation.limits.output_tokens_max > limit:
             msg = f"a prompt of {len(job.prompt)} tokens and its answer do not fit into {limit}"
             raise ValueError(msg)
-        lane = self._choose_lane(job.prompt)
+        mark = self._model.fim_token("suffix")
+        lane = self._lanes.choose(job.prompt, mark)
         if lane is None:
             return False
-        self._occupy(lane)
-        self._forget_idle_lanes(IDLE_TOKENS_MAX if job.generation.priority == "interactive" else 0)
-        keep = min(_common_prefix(lane.tokens, job.prompt), len(job.prompt) - 1)
-        if not self._context.forget(lane.sequence, keep):
-            self._context.forget(lane.sequence)
-            keep = 0
-        lane.tokens = job.prompt[:keep]
+        self._lanes.occupy(lane)
         job.lane = lane
-        job.evaluated = job.cached = keep
+        self._lanes.forget_idle(IDLE_TOKENS_MAX if job.generation.priority == "interactive" else 0)
+        job.moved = self._lanes.keep(lane, job.prompt, mark)
+        job.evaluated = job.cached = len(lane.tokens)
+        self._insert_moved(job)
         return True
+
+    def _insert_moved(self, job: _Job) -> None:
+        """Use what was set aside as soon as all that stands before it is evaluated."""
+        if job.moved is not None and job.evaluated == job.moved.start:
+            assert job.lane is not None
+            self._lanes.insert(job.lane, job.prompt, job.moved)
+            job.cached += job.moved.end - job.moved.start
+            job.evaluated, job.moved = job.moved.end, None
 
     def _prefill(self, job: _Job) -> None:
         """Evaluate the next piece of the prompt, all but its last token.
@@ -172,7 +168,8 @@ class Scheduler:
         draft, it goes along: a warm request then costs one batch.
         """
         assert job.lane is not None
-        end = min(job.evaluated + min(self._prefill_tokens, self._context.room), len(job.prompt) - 1)
+        last = job.moved.start if job.moved else len(job.prompt) - 1
+        end = min(job.evaluated + min(self._prefill_tokens, self._context.room), last)
         for position in range(job.evaluated, end):
             self._context.add(job.prompt[position], position, job.lane.sequence, logits=False)
         count, job.evaluated = end - job.evaluated, end
@@ -184,6 +181,7 @@ class Scheduler:
         took = self._decode()
         job.prefill_s += took
         self._size_prefill(count, took)
+        self._insert_moved(job)
         if job.drafts:
             self._sample(job)
 
@@ -242,17 +240,10 @@ class Scheduler:
         certain = wanted.samples == 1 and wanted.sampling.temperature <= 0
         return certain and self._speculates and self._pace.is_worthwhile
 
-    def _copy_of_prompt(self, job: _Job, spare: int) -> _Lane | None:
-        idle = self._idle_lanes()
-        if len(idle) <= spare:
-            return None
+    def _copy_of_prompt(self, job: _Job, spare: int) -> Lane | None:
         assert job.lane is not None
-        lane = idle[0]
-        self._occupy(lane)
-        self._context.forget(lane.sequence)
-        self._context.copy(job.lane.sequence, lane.sequence, len(job.prompt) - 1)
-        lane.tokens = job.prompt[:-1]
-        return lane
+        enough = len(self._lanes.idle()) > spare
+        return self._lanes.copy(job.lane, job.prompt[:-1]) if enough else None
 
     def _queue(self, drafts: list[_Draft]) -> None:
         for draft in drafts:
@@ -302,34 +293,7 @@ class Scheduler:
             self._complete(job, draft, finish)
         self._end(job)
 
-    # -- the lanes ----------------------------------------------------------------------------
-
-    def _choose_lane(self, prompt: list[int]) -> _Lane | None:
-        """Take the lane that remembers most of the prompt, or else the one not used for longest."""
-        idle = self._idle_lanes()
-        if not idle:
-            return None
-        best = max(idle, key=lambda lane: _common_prefix(lane.tokens, prompt))
-        return best if 2 * _common_prefix(best.tokens, prompt) >= len(prompt) else idle[0]
-
-    def _idle_lanes(self) -> list[_Lane]:
-        return sorted((lane for lane in self._lanes if not lane.busy), key=lambda lane: lane.used)
-
-    def _forget_idle_lanes(self, tokens_max: int) -> None:
-        """Forget what idle lanes remember beyond a limit, the least recently used first."""
-        remembered = 0
-        for lane in reversed(self._idle_lanes()):
-            remembered += len(lane.tokens)
-            if remembered > tokens_max:
-                self._forget_lane(lane)
-
-    def _forget_lane(self, lane: _Lane) -> None:
-        self._context.forget(lane.sequence)
-        lane.tokens.clear()
-
-    def _occupy(self, lane: _Lane) -> None:
-        lane.busy = True
-        lane.used = next(self._clock)
+    # -- the end ------------------------------------------------------------------------------
 
     def _release(self, draft: _Draft, job: _Job) -> None:
         draft.sampler.close()
@@ -338,13 +302,13 @@ class Scheduler:
             if job.waiting and self._context.forget(draft.lane.sequence, len(job.prompt) - 1):
                 draft.lane.tokens = job.prompt[:-1]
             return
-        self._forget_lane(draft.lane)
-        draft.lane.busy = False
-        draft.lane.used = 0
+        self._lanes.release(draft.lane)
 
     def _end(self, job: _Job, error: str = "") -> None:
         for draft in job.drafts:
             self._release(draft, job)
+        if job.moved is not None:
+            self._lanes.release(job.moved.lane)
         if job.lane is not None:
             job.lane.busy = False
         del self._jobs[job.id]
@@ -352,16 +316,10 @@ class Scheduler:
 
     def _forget_lanes_of(self, job: _Job) -> None:
         """After a failed batch nobody knows what these sequences hold."""
-        for lane in self._lanes_of(job):
-            self._forget_lane(lane)
-
-    @staticmethod
-    def _lanes_of(job: _Job) -> Iterator[_Lane]:
         if job.lane is not None:
-            yield job.lane
+            self._lanes.forget(job.lane)
         for draft in job.drafts:
-            if draft.lane is not job.lane:
-                yield draft.lane
+            self._lanes.forget(draft.lane)
 
     def _decode(self) -> float:
         """Decode the batch and return the seconds it took; forget idle lanes when there is no room."""
@@ -371,14 +329,5 @@ class Scheduler:
                 self._context.decode()
                 return time.perf_counter() - started
             except NoSpaceError:
-                remembered = [lane for lane in self._idle_lanes() if lane.tokens]
-                if not remembered:
+                if not self._lanes.make_room():
                     raise
-                self._forget_lane(remembered[0])
-
-
-def _common_prefix(a: list[int], b: list[int]) -> int:
-    for index, (x, y) in enumerate(zip(a, b, strict=False)):
-        if x != y:
-            return index
-    return min(len(a), len(b))
