@@ -14,7 +14,7 @@ from cope_lsp.engine.llama import LlamaContext
 MOVED_TOKENS_MIN = 32
 """Moving fewer tokens saves less than it costs."""
 
-DRIFT_MAX = 96
+DRIFT_MAX = 48
 """What is moved was computed for the text that stood before it then. When so many tokens have come or gone
 there, it is computed anew."""
 
