@@ -36,18 +36,23 @@ def nvim_program() -> str:
     return str(directory / "bin" / "nvim")
 
 
-@pytest.fixture
-def start_editor(nvim_program: str, tmp_path: Path) -> Iterator[StartEditor]:
-    """Start editors that know nothing of the person who runs the tests."""
+def clean_environment(home: Path) -> dict[str, str]:
+    """Return an environment that knows nothing of the person who runs the tests."""
     programs = Path(sys.executable).parent
     assert (programs / "cope-lsp").exists(), f"no cope-lsp in {programs}: run `make setup`"
-    environment = {
-        "HOME": str(tmp_path),
+    return {
+        "HOME": str(home),
         "PATH": f"{programs}:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "COPE_NVIM_PLUGIN": str(PLUGIN),
         **{name: value for name, value in os.environ.items() if name.startswith("COPE_LSP_")},
     }
+
+
+@pytest.fixture
+def start_editor(nvim_program: str, tmp_path: Path) -> Iterator[StartEditor]:
+    """Start editors, each in a folder of its own."""
+    environment = clean_environment(tmp_path)
     with contextlib.ExitStack() as started:
 
         def start(**changes: str) -> Editor:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 import psutil
 
+from tests.editors.screen import Screen
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -51,7 +53,11 @@ class Editor:
         self._rpc = rpc
         self._folder = folder
         self._files = 0
-        rpc.call("nvim_ui_attach", self.WIDTH, self.HEIGHT, {})
+        rpc.call("nvim_ui_attach", self.WIDTH, self.HEIGHT, {"ext_linegrid": True})
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
 
     def type(self, keys: str) -> None:
         """Press keys; returns at once, as a keyboard does."""
@@ -80,6 +86,26 @@ class Editor:
         """The errors that Neovim noted, which include what the server wrote to standard error."""
         path = Path(self.lua("return vim.lsp.log.get_filename()"))
         return path.read_text("utf-8") if path.exists() else ""
+
+    def painted(self) -> str:
+        """What was painted last, which is also there while a question is open."""
+        self._rpc.call("nvim_get_mode")  # What it sent before the answer is read on the way.
+        return str(self._rpc.screen)
+
+    def asked(self, *parts: str, timeout_s: float = 60) -> str:
+        """Wait for a question with these parts. Until it is answered the editor takes nothing but keys."""
+        try:
+            wait_until(f"a question with {parts}", lambda: all(p in self.painted() for p in parts), timeout_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.painted()}") from None
+        return self.painted()
+
+    def messages(self) -> str:
+        return self.command("messages")
+
+    def windows(self) -> int:
+        count: int = self.lua("return #vim.api.nvim_tabpage_list_wins(0)")
+        return count
 
     def mode(self) -> str:
         mode: str = self._rpc.call("nvim_get_mode")["mode"]
@@ -131,6 +157,16 @@ class Editor:
         typed = before[-1] + place.typed
         self.wait("the typing", lambda: self.lines()[len(before) - 1].startswith(typed))
 
+    def edit(self, name: str, text: str, row: int = 0) -> Path:
+        """Write a file of the project, open it with the cursor in a row, and wait for the server."""
+        path = self._folder / name
+        path.write_text(text, "utf-8")
+        self.command(f"edit! {path}")
+        self.command(f"{row + 1}")
+        served = "return #vim.lsp.get_clients({ name = 'cope', bufnr = 0, _uninitialized = false }) > 0"
+        self.wait("the server is attached", lambda: self.lua(served), ATTACH_S_MAX)
+        return path
+
     def ghost_at(self, places: list[Place], suitable: Callable[[Ghost], bool] = lambda _: True) -> Ghost:
         """The first suitable ghost text that the model offers at one of the places."""
         seen = []
@@ -160,14 +196,25 @@ class Editor:
 
 
 @contextlib.contextmanager
-def running_editor(program: str, folder: Path, environment: dict[str, str]) -> Iterator[Editor]:
-    """Start an editor in a folder, and see that it ends."""
+def running_editor(
+    program: str, folder: Path, environment: dict[str, str], *, with_own_configuration: bool = False
+) -> Iterator[Editor]:
+    """Start an editor in a folder, and see that it ends.
+
+    Args:
+        program: the Neovim.
+        folder: where it runs.
+        environment: all of it.
+        with_own_configuration: whether it reads what is in its HOME, not the tests' own.
+    """
     address = folder / "nvim.sock"
-    command: list[str | Path] = [program, "--headless", "-u", CONFIGURATION, "--listen", address]
+    configuration: list[str | Path] = [] if with_own_configuration else ["-u", CONFIGURATION]
+    command: list[str | Path] = [program, "--headless", *configuration, "--listen", address]
     process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL)
     try:
         with contextlib.closing(Rpc(address)) as rpc:
             yield Editor(process, rpc, folder)
+            rpc.call("nvim_input", "<C-c>")  # A question that is still open would keep it from ending.
             with contextlib.suppress(ConnectionResetError):  # It ends instead of answering.
                 rpc.call("nvim_command", "qall!")
         process.wait(timeout=5)
@@ -186,17 +233,23 @@ class Rpc:
         self._socket.settimeout(self.CALL_S_MAX)
         wait_until("Neovim listens", lambda: self._socket.connect_ex(str(path)) == 0, self.CALL_S_MAX)
         self._unpacker = msgpack.Unpacker()
+        self.screen = Screen()
         self._ids = itertools.count()
 
     def call(self, method: str, *arguments: object) -> Any:
         request = next(self._ids)
         self._socket.sendall(msgpack.packb([0, request, method, arguments]))
         while True:
-            for kind, *rest in self._unpacker:  # what is no answer only redraws a screen
+            for kind, *rest in self._unpacker:
+                if kind == 2 and rest[0] == "redraw":
+                    self.screen.take(rest[1])
                 if kind == 1 and rest[0] == request:
                     assert rest[1] is None, f"{method}{arguments}: {rest[1]}"
                     return rest[2]
-            data = self._socket.recv(1 << 16)
+            try:
+                data = self._socket.recv(1 << 16)
+            except TimeoutError:
+                raise AssertionError(f"no answer to {method}{arguments}\n{self.screen}") from None
             if not data:
                 raise ConnectionResetError(f"Neovim ended during {method}")
             self._unpacker.feed(data)

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 import cope_lsp.version
+from tests.editors import nvim_settings
 from tests.editors.conftest import PLUGIN, StartEditor
 from tests.editors.neovim import Editor, Ghost, Place, literal
 
@@ -58,6 +59,14 @@ def test_accepted_text_is_exactly_the_ghost_text_that_was_seen(editor: Editor) -
     expected = editor.with_ghost(ghost)
     editor.type("<Tab>")
     editor.wait("the buffer holds the ghost text", lambda: editor.lines() == expected)
+
+
+def test_who_types_while_the_server_starts_is_answered_too(editor: Editor) -> None:
+    editor.command("edit early.py")
+    editor.type("idef add(a, b):<CR>return a")
+    assert editor.lua("return #vim.lsp.get_clients()") == 0, "the server is not there yet"
+    answered = "return vim.b.answered_at == vim.b.changedtick"
+    editor.wait("an answer without another key", lambda: editor.lua(answered), 30)
 
 
 def test_text_typed_ahead_of_accepting_is_not_doubled(editor: Editor) -> None:
@@ -110,12 +119,19 @@ def test_editor_lives_on_when_the_server_is_killed(editor: Editor) -> None:
     editor.wait("the typed text", lambda: editor.lines()[row] == line + "still typing")
     assert time.monotonic() - started < 1
     editor.wait("no ghost text of a dead server", lambda: editor.ghost() is None)
-    assert editor.lua("return require('cope').status()") is None
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == [], "the server's own processes outlive it"
 
     editor.type("<Esc>")
-    editor.command("lsp enable cope")
+    assert editor.ghost_at(AT_LINE_END).text, "another server came by itself"
+    assert editor.server().pid != server.pid
+
+
+def test_server_is_started_again_by_command(editor: Editor) -> None:
+    editor.ghost_at(AT_LINE_END)
+    server = editor.server()
+    editor.type("<Esc>:Cope restart<CR>")
+    editor.wait("the first one ends", lambda: not server.is_running(), 10)
     assert editor.ghost_at(AT_LINE_END).text
 
 
@@ -182,6 +198,79 @@ def test_ghost_text_differs_from_text_without_true_colour(editor: Editor, scheme
 def test_misspelt_option_is_refused(editor: Editor) -> None:
     with pytest.raises(AssertionError, match="there is no option"):
         editor.lua("require('cope').setup({ acept_key = false })")
+
+
+def test_settings_are_those_of_the_server() -> None:
+    settings = nvim_settings.read_schema()
+    again = "run `python -m tests.editors.nvim_settings`"
+    assert nvim_settings.LUA.read_text("utf-8") == nvim_settings.lua_of(settings), again
+    assert nvim_settings.HELP.read_text("utf-8") == nvim_settings.help_of(settings), again
+
+
+def test_settings_reach_the_server_when_it_starts_and_while_it_runs(editor: Editor) -> None:
+    editor.lua("require('cope').setup({ settings = { ['hosted.model'] = 'other', ['offline'] = true } })")
+    assert editor.lua("return vim.lsp.config.cope.cmd_env") == {
+        "COPE_LSP_HOSTED_MODEL": "other",
+        "COPE_LSP_OFFLINE": "true",
+    }
+    editor.ghost_at(AT_LINE_END)
+    editor.lua("require('cope').setup({ settings = { ['completion.enabled'] = false } })")
+    editor.open(AT_LINE_END[0])
+    editor.wait_for_answer()
+    assert editor.ghost() is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [("['no.such'] = 1", "there is no setting"), ("['offline'] = 'yes'", "is a boolean")],
+)
+def test_setting_that_cannot_be_is_refused(editor: Editor, settings: str, why: str) -> None:
+    with pytest.raises(AssertionError, match=why):
+        editor.lua(f"require('cope').setup({{ settings = {{ {settings} }} }})")
+
+
+@pytest.mark.parametrize(
+    ("line", "choices"),
+    [
+        ("Cope p", ["plan", "preview"]),
+        ("Cope budget s", ["show", "set"]),
+        ("Cope budget set d", ["day"]),
+        ("Cope trust ", ["yes", "no"]),
+        ("Cope solve ", []),
+    ],
+)
+def test_command_line_completes_what_there_is(editor: Editor, line: str, choices: list[str]) -> None:
+    assert editor.lua("return vim.fn.getcompletion(..., 'cmdline')", line) == choices
+
+
+def test_unknown_subcommand_says_how_to_find_the_others(editor: Editor) -> None:
+    editor.type(":Cope sovle<CR>")
+    editor.wait("the message", lambda: "there is no :Cope sovle" in editor.command("messages"))
+
+
+def test_status_fits_in_one_line(editor: Editor) -> None:
+    editor.ghost_at(AT_LINE_END)
+    editor.type("<Esc>:Cope status<CR>")
+    editor.wait("the status", lambda: "model " in editor.command("messages"))
+    said = editor.command("messages")
+    assert "all is well; model" in said
+    assert "tests do not run" in said
+    assert "USD of 0.50 USD today" in said
+
+
+def test_status_line_names_a_server_that_runs(editor: Editor) -> None:
+    assert editor.lua("return require('cope').statusline()") == ""
+    editor.ghost_at(AT_LINE_END)
+    assert editor.lua("return require('cope').statusline()") == "cope"
+
+
+@pytest.mark.parametrize("what", ["sent", "budget history", "consent list", "log"])
+def test_what_is_read_opens_in_a_window_or_is_one_line(editor: Editor, what: str) -> None:
+    editor.ghost_at(AT_LINE_END)
+    editor.type(f"<Esc>:Cope {what}<CR>")
+    windows = "return #vim.api.nvim_tabpage_list_wins(0)"
+    editor.wait(what, lambda: editor.command("messages") or editor.lua(windows) == 2, 20)
+    assert "ERROR" not in editor.command("messages")
 
 
 def test_accept_key_belongs_to_the_menu_while_an_entry_is_selected(editor: Editor) -> None:

@@ -2,7 +2,7 @@
 
 local M = {}
 
-local VERSION_MS_MAX = 10000
+local VERSION_MS_MAX, ANSWER_MS_MAX = 10000, 3000
 
 -- Older versions have other names for these; whoever has one is to read that it is too old.
 local health = vim.health or require('health')
@@ -38,8 +38,14 @@ local function check_version(executable)
     return
   end
   local result = process:wait(VERSION_MS_MAX)
-  if result.code == 0 then
-    vim.health.ok(vim.trim(result.stdout))
+  local said = vim.trim(result.stdout or '')
+  if result.code == 0 and said:match('%S+$') ~= require('cope.version') then
+    vim.health.warn(
+      ('%s, and the plugin is of version %s'):format(said, require('cope.version')),
+      'Bring both to the same version.'
+    )
+  elseif result.code == 0 then
+    vim.health.ok(said)
   else
     vim.health.error(
       ('%s --version ends with %d: %s'):format(executable, result.code, vim.trim(result.stderr or '')),
@@ -71,13 +77,38 @@ local function check_clients()
   if #clients == 0 then
     vim.health.warn('no server is running', {
       'Open a file of one of these types: ' .. table.concat(vim.lsp.config.cope.filetypes or {}, ', '),
-      'After a crash: :lsp enable cope',
+      'After a crash: :Cope restart',
       'The log is at ' .. vim.lsp.log.get_filename(),
     })
   end
   for _, client in ipairs(clients) do
     local buffers = vim.tbl_count(client.attached_buffers)
     vim.health.ok(('server %d runs for %d buffer(s)'):format(client.id, buffers))
+  end
+end
+
+---@param client vim.lsp.Client
+---@param command string
+---@return any answer
+local function ask(client, command)
+  local params = { command = 'cope.server.' .. command, arguments = { vim.empty_dict() } }
+  local reply = client:request_sync('workspace/executeCommand', params, ANSWER_MS_MAX)
+  return reply and reply.result
+end
+
+--- What the server itself knows: the model, whether tests run, and what was spent.
+local function check_answers()
+  for _, client in ipairs(vim.lsp.get_clients({ name = 'cope' })) do
+    local status, spent = ask(client, 'status'), ask(client, 'budget')
+    if not status then
+      return vim.health.error(('server %d does not answer'):format(client.id), ':Cope restart')
+    end
+    local report = status.model.state == 'unavailable' and vim.health.error or vim.health.ok
+    report(('model: %s (%s)'):format(status.model.name, status.model.state))
+    local trust = status.trusted and 'may run' or 'do not run (:Cope trust yes)'
+    vim.health.info(('the tests in %s %s'):format(client.root_dir or 'this project', trust))
+    local hosted = status.offline and 'hosted models: offline' or spent and 'hosted models: ' .. spent.text
+    vim.health.info(hosted or 'hosted models: what they cost is not known')
   end
 end
 
@@ -119,6 +150,7 @@ function M.check()
   start('cope: server')
   check_executable()
   check_clients()
+  check_answers()
   check_status()
   vim.health.info('For the model and the rest of the server: cope-lsp doctor')
 end

@@ -1,4 +1,4 @@
---- Ghost text from the cope-lsp server. See |cope.txt|.
+--- Ghost text, plans and checked edits from the cope-lsp server. See |cope.txt|.
 
 local options = require('cope.options')
 
@@ -6,22 +6,51 @@ local M = {}
 
 local started = false
 
+--- Neovim asks for ghost text when a key is pressed; whoever typed while the server started would get none.
+---@param bufnr integer
+local function ask_now(bufnr)
+  local is_typing = vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
+  if is_typing and vim.api.nvim_get_current_buf() == bufnr then
+    local group = 'nvim.lsp.inline_completion:' .. bufnr
+    pcall(vim.api.nvim_exec_autocmds, 'CursorMovedI', { group = group, buffer = bufnr, modeline = false })
+  end
+end
+
 ---@param client vim.lsp.Client
 ---@param bufnr integer
 local function attach(client, bufnr)
+  require('cope.restart').attached(client.id)
   if vim.lsp.inline_completion then
     require('cope.requests').wrap(client)
     if options.current.ghost_text then
       vim.lsp.inline_completion.enable(true, { bufnr = bufnr })
+      vim.schedule(function()
+        ask_now(bufnr)
+      end)
     end
   elseif vim.lsp.completion then
-    -- Neovim 0.11 has no ghost text; the server then offers its text in the completion menu.
-    vim.lsp.completion.enable(true, client.id, bufnr, { autotrigger = true })
+    require('cope.menu').enable(client, bufnr)
+  end
+end
+
+--- Gives the settings to servers to come, and what they take while they run to those that do.
+local function configure()
+  local environment, live = options.settings()
+  if next(environment) then
+    vim.lsp.config('cope', { cmd_env = environment })
+  end
+  if next(live) then
+    vim.lsp.config('cope', { settings = { cope = live } })
+    for _, client in ipairs(vim.lsp.get_clients({ name = 'cope' })) do
+      client.settings = vim.tbl_extend('force', client.settings or {}, { cope = live })
+      client:notify('workspace/didChangeConfiguration', { settings = client.settings })
+    end
   end
 end
 
 --- Makes the options hold, also where the server is attached already.
 local function apply()
+  configure()
   require('cope.keys').map(options.current.accept_key)
   for _, client in ipairs(vim.lsp.get_clients({ name = 'cope' })) do
     for bufnr in pairs(vim.lsp.inline_completion and client.attached_buffers or {}) do
@@ -40,6 +69,12 @@ end
 ---@return cope.Status? status Nil while it has said nothing, and after its end.
 function M.status()
   return require('cope.status').get()
+end
+
+--- A few words about the server for a status line: empty where there is none, and what it works on while it works.
+---@return string
+function M.statusline()
+  return require('cope.status').line()
 end
 
 --- Changes the options. Calling it is not needed: the plugin starts with the defaults.
@@ -67,8 +102,16 @@ function M.start()
       end
     end,
   })
+  vim.api.nvim_create_autocmd('LspProgress', {
+    group = group,
+    callback = function(event)
+      require('cope.work').report(event.data.params)
+    end,
+  })
   apply()
+  require('cope.commands').create()
   require('cope.highlight').watch(group)
+  require('cope.server').tell_if_missing(group)
   vim.lsp.enable('cope')
 end
 
