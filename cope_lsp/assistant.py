@@ -25,8 +25,9 @@ from cope_lsp.ledger.entries import Summary
 from cope_lsp.ledger.ledger import Ledger
 from cope_lsp.ledger.teller import Teller
 from cope_lsp.models.base import TextModel
-from cope_lsp.models.local import LocalModel, same_model
+from cope_lsp.models.local import model_from, same_model
 from cope_lsp.models.question import Answer, Question, Quote
+from cope_lsp.models.remote import RemoteModel
 from cope_lsp.values import Completion, CompletionRequest, ModelInfo, ModelState, Silence
 
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ class Assistant:
     @classmethod
     def from_config(cls, config: Config) -> "Assistant":
         """Return an assistant with the model that the settings name."""
-        return cls(config, LocalModel.from_config(config))
+        return cls(config, model_from(config))
 
     def use(self, config: Config) -> None:
         """Take other settings from now on; another model replaces the one that is loaded."""
         if not same_model(config, self.config):
             self._retire(self._model.close())
-            self._model = LocalModel.from_config(config)
+            self._model = model_from(config)
             self._completer = Completer(self._model)
         if config != self.config and self._hosted is not None:
             self._retire(self._hosted.close(self.config.hosted_timeout_s))
@@ -69,9 +70,14 @@ class Assistant:
         self.audit.keep_text = config.hosted_keep_sent
 
     async def complete(self, request: CompletionRequest) -> Completion:
-        """Return ghost text, or the reason why there is none. Never leaves the machine."""
+        """Return ghost text, or the reason why there is none.
+
+        The text leaves the machine only where the model is a server that the user agreed to.
+        """
         if not self.config.completion_enabled:
             return Silence("disabled", "completion.enabled is false")
+        if objection := await self._objection(request.document.uri):
+            return Silence("not-sent", objection)
         return await self._completer.complete(request)
 
     async def quote(self, question: Question) -> Quote:
@@ -140,8 +146,10 @@ class Assistant:
             plans: to begin with, such as the user's own.
 
         Raises:
-            CopeError: there is no local model.
+            CopeError: there is no small model, or the file may not be sent to the server that runs it.
         """
+        if objection := await self._objection(task.file.absolute().as_uri()):
+            raise CopeError(f"{task.file.name}: {objection}")
         family = CodeFamily(task, self._model, checks)
         events: asyncio.Queue[Event | None] = asyncio.Queue()
         work = asyncio.create_task(
@@ -163,6 +171,12 @@ class Assistant:
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+
+    async def _objection(self, uri: str) -> str:
+        """Return why the file at `uri` may not be shown to the small model; "" when it may."""
+        if not isinstance(self._model, RemoteModel):
+            return ""
+        return await asyncio.to_thread(self._model.objection, uri)
 
     def _policy(self) -> Policy:
         config = self.config

@@ -20,10 +20,16 @@ CHOSEN = "cope-lsp models use"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which file was chosen, for the real path of a workspace, or "" for all."""
+    """Which file or server was chosen, for the real path of a workspace, or "" for all."""
 
     model: str
     workspace: str = ""
+    endpoint: str = ""
+
+    @property
+    def setting(self) -> tuple[str, str]:
+        """The setting that the choice stands for, and its value."""
+        return ("model.endpoint", self.endpoint) if self.endpoint else ("model.path", self.model)
 
     @property
     def origin(self) -> str:
@@ -48,4 +54,5 @@ def read_choice(workspace: Path | None) -> Choice | None:
     except (OSError, ValueError, TypeError):
         return None
     # The name of the file is only a hash; what it says must match, too.
-    return choice if choice.workspace == expected and isinstance(choice.model, str) else None
+    said = {type(choice.model), type(choice.endpoint)}
+    return choice if choice.workspace == expected and said == {str} else None

@@ -26,6 +26,7 @@ SHOWN_CHARACTERS_MAX = 80
 KEY_PARTS_MAX = 4
 
 Fallback = Literal["auto", "always", "never"]
+Backend = Literal["auto", "llama-cpp", "llama-server"]
 Escalation = Literal["never", "ask", "auto"]
 
 
@@ -45,6 +46,27 @@ class Config:
     model_path: Path | None = _setting(
         None, "model.path", "A GGUF file to use instead of the embedded model."
     )
+    model_endpoint: str = _setting(
+        "",
+        "model.endpoint",
+        "A server for the small model (llama-server, vLLM, any with /v1/completions); empty: our own engine.",
+        pattern=f"({_SERVER})?",
+        shape="a URL such as http://127.0.0.1:8080, without user, password or query",
+    )
+    model_served_as: str = _setting(
+        "",
+        "model.served_as",
+        "The name under which that server knows the model; empty: the first that it names.",
+        pattern=r"[\w.:/@\- ]{0,200}",
+        shape="the name of a model",
+    )
+    model_format: str = _setting(
+        "",
+        "model.format",
+        "The family whose fill-in-the-middle marks that model was trained on; empty: told by its name.",
+        pattern=r"[\w.\- ]{0,60}",
+        shape="the name of a family, such as Qwen2.5-Coder",
+    )
     gpu_layers: int = _setting(
         0,
         "model.gpu_layers",
@@ -56,11 +78,13 @@ class Config:
         0, "model.threads", "CPU threads; 0: chosen for the machine.", minimum=0, maximum=1024
     )
     context_tokens: int = _setting(
-        4096,
-        "model.context_tokens",
-        "Tokens that the engine keeps in memory.",
-        minimum=512,
-        maximum=1_048_576,
+        4096, "model.context_tokens", "Tokens that the engine keeps in memory.", minimum=512, maximum=1 << 20
+    )
+    engine_backend: Backend = _setting(
+        "auto",
+        "engine.backend",
+        "What runs a model file: llama-cpp-python, a llama-server on PATH, or whichever is there.",
+        choices=("auto", "llama-cpp", "llama-server"),
     )
     restarts_max: int = _setting(
         3,
@@ -191,11 +215,7 @@ class Config:
         shape="a URL such as http://proxy.example:3128",
     )
     models_timeout_s: int = _setting(
-        30,
-        "models.timeout_s",
-        "Seconds in which a hub must answer and a download must go on.",
-        minimum=1,
-        maximum=600,
+        30, "models.timeout_s", "Seconds that a hub may be silent.", minimum=1, maximum=600
     )
     log_file: Path | None = _setting(None, "log.file", "Write a log to this file.")
     log_level: str = _setting(
@@ -245,6 +265,7 @@ def load(
         loading.read_choice(project)
         loading.read_file(project / PROJECT_FILE, trusted=False)
     loading.read_environment(environment)
+    loading.begin()
     for key, value in (overrides or {}).items():
         loading.take(key, value, "command line", trusted=True)
     return loading.result()
@@ -286,6 +307,11 @@ class _Loading:
         self._fields = {setting.key: (name, setting) for name, setting, _ in settings()}
         self._types = {entry.name: entry.type for entry in fields(Config)}
         self._is_unsure = False
+        self.begin()
+
+    def begin(self) -> None:
+        """Go on with another source."""
+        self._named: set[str] = set()
 
     def read_file(self, path: Path, *, trusted: bool) -> None:
         try:
@@ -298,14 +324,17 @@ class _Loading:
             self._is_unsure = True
             return
         lines = lines_of(text)
+        self.begin()
         for key, value in _flatten(values):
             self.take(key, value, f"{path}:{line_of(key, lines)}", trusted=trusted)
 
     def read_choice(self, workspace: Path | None) -> None:
         if (chosen := read_choice(workspace)) is not None:
-            self.take("model.path", chosen.model, chosen.origin, trusted=True)
+            self.begin()
+            self.take(*chosen.setting, chosen.origin, trusted=True)
 
     def read_environment(self, environment: Mapping[str, str]) -> None:
+        self.begin()
         by_variable = {setting.environment: key for key, (_, setting) in self._fields.items()}
         for variable, text in environment.items():
             if variable in by_variable and text:
@@ -330,6 +359,11 @@ class _Loading:
             return
         self._config = replace(self._config, **{name: parsed})
         self._origins[key] = origin
+        self._named.add(key)
+        # A file outdoes the server that a weaker source names.
+        if key == "model.path" and "model.endpoint" not in self._named:
+            self._config = replace(self._config, model_endpoint="")
+            self._origins.pop("model.endpoint", None)
 
     def _complain(self, problem: str) -> None:
         if len(self._problems) < PROBLEMS_MAX:

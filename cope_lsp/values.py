@@ -166,6 +166,7 @@ SilenceReason = Literal[
     "repeats-itself",
     "too-short",
     "marks-in-text",
+    "not-sent",
 ]
 
 

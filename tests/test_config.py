@@ -80,9 +80,13 @@ def test_every_field_is_a_setting_that_is_described() -> None:
 VALUES: list[tuple[str, str, str, Any]] = [
     # key, in a file, in the environment, the value
     ("model.path", '"/models/a.gguf"', "/models/a.gguf", Path("/models/a.gguf")),
+    ("model.endpoint", '"http://gpu:8000/v1"', "http://gpu:8000/v1", "http://gpu:8000/v1"),
+    ("model.served_as", '"org/small"', "org/small", "org/small"),
+    ("model.format", '"Qwen2.5-Coder"', "Qwen2.5-Coder", "Qwen2.5-Coder"),
     ("model.gpu_layers", "-1", "-1", -1),
     ("model.threads", "3", "3", 3),
     ("model.context_tokens", "1_024", "1_024", 1024),
+    ("engine.backend", '"llama-server"', "llama-server", "llama-server"),
     ("engine.restarts_max", "0", "0", 0),
     ("completion.enabled", "false", "false", False),
     ("completion.fallback", '"never"', "never", "never"),

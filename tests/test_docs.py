@@ -57,8 +57,11 @@ def test_a_command_of_the_readme_runs(command: str, tmp_path: Path) -> None:
     assert done.stdout
 
 
-@pytest.mark.parametrize("command", commands(ROOT / "docs" / "hosted.md"))
-def test_a_command_of_the_page_on_hosted_plans_is_understood(command: str, tmp_path: Path) -> None:
+PAGES = (ROOT / "docs" / "hosted.md", ROOT / "docs" / "engines.md")
+
+
+@pytest.mark.parametrize("command", [command for page in PAGES for command in commands(page)])
+def test_a_command_of_a_page_is_understood(command: str, tmp_path: Path) -> None:
     # Without consent, or without a keyring, some end with a sentence: 1. A mistake on the page would be a 2.
     done = run(command, tmp_path)
     assert done.returncode in {0, 1}, done.stderr
@@ -74,7 +77,7 @@ def test_a_make_target_that_is_documented_exists(target: str) -> None:
 
 def test_the_settings_that_are_shown_exist() -> None:
     known = {setting.key for _, setting, _ in settings()}
-    pages = (ROOT / "README.md", ROOT / "docs" / "hosted.md")
+    pages = (ROOT / "README.md", *PAGES)
     tables = [tomllib.loads(block) for page in pages for block in blocks(page, "toml")]
     shown = [key for table in tables for key, _ in _flatten(table)]
     assert len(shown) > 5

@@ -18,13 +18,15 @@ from rich.table import Table
 
 from cope_lsp.assistant import Assistant
 from cope_lsp.choice import CHOSEN
-from cope_lsp.config import Loaded, settings, user_file
+from cope_lsp.config import Config, Loaded, settings, user_file
 from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.key import find_key
 from cope_lsp.errors import CopeError, KeyStoreError, LedgerError
 from cope_lsp.ledger.entries import usd
 from cope_lsp.ledger.prices import PriceGap, PriceTable
 from cope_lsp.models import catalog
+from cope_lsp.models.llama_server import find_program
+from cope_lsp.models.local import has_llama_cpp
 from cope_lsp.models.store import Store
 from cope_lsp.values import CompletionRequest, Document, ModelInfo, Silence
 from cope_lsp.version import __version__
@@ -103,29 +105,49 @@ async def _models(loaded: Loaded) -> list[Finding]:
 
 async def _model(assistant: Assistant, loaded: Loaded) -> list[Finding]:
     config = assistant.config
-    path = catalog.resolve(config.model_path)
+    backend = _backend(config)
     started = time.perf_counter()
     try:
         model = await assistant.model_info()
         loaded_s = time.perf_counter() - started
-        return [
-            *_facts(model, str(path), loaded_s, config.gpu_layers),
-            await _probe(assistant, model),
-        ]
+        return [backend, *_facts(model, config, loaded_s), await _probe(assistant, model)]
     except CopeError as error:
-        return [Finding("model", "broken", str(error), _other_model(loaded))]
+        return [backend, Finding("model", "broken", str(error), _other_model(loaded))]
+
+
+def _backend(config: Config) -> Finding:
+    """Tell what runs the model, and which other ways there are."""
+    if config.model_endpoint:
+        fact = f"the server at {config.model_endpoint}; text around the cursor is sent there: cope-lsp sent"
+        return Finding("backend", "ok", fact)
+    wanted = config.engine_backend
+    ours, program = has_llama_cpp(), find_program()
+    here = ", ".join([*(["llama-cpp-python"] if ours else []), *([program] if program else [])])
+    used = "llama-cpp-python" if ours and wanted != "llama-server" else program
+    if used is None or (wanted == "llama-cpp" and not ours):
+        fact = f"{wanted}; here: {here or 'neither llama-cpp-python nor llama-server'}"
+        step = "pip install llama-cpp-python, or put llama.cpp's llama-server on PATH"
+        return Finding("backend", "broken", fact, step)
+    return Finding("backend", "ok", f"{wanted}; here: {here}; used: {used}")
 
 
 def _other_model(loaded: Loaded) -> str:
+    if loaded.config.model_endpoint:
+        return "start the server, or use the model of the package: cope-lsp models use embedded"
     if loaded.origins.get("model.path", "").startswith(CHOSEN):
         return f"choose another: {CHOSEN} MODEL; that of the package: {CHOSEN} embedded"
     return "unset model.path to use the embedded model, or point it at a GGUF file"
 
 
-def _facts(model: ModelInfo, path: str, loaded_s: float, gpu_layers: int) -> Iterator[Finding]:
-    size = f"{model.parameters / 1e6:.1f}M parameters, {model.bytes / 1e6:.1f} MB"
-    yield Finding("model", "ok", f"{model.name} ({model.description}), {size}: {path}")
-    yield Finding("engine", "ok", f"loaded in {loaded_s * 1000:.0f} ms in a process of its own")
+def _facts(model: ModelInfo, config: Config, loaded_s: float) -> Iterator[Finding]:
+    size = (
+        f", {model.parameters / 1e6:.1f}M parameters, {model.bytes / 1e6:.1f} MB" if model.parameters else ""
+    )
+    place = config.model_endpoint or catalog.resolve(config.model_path)
+    yield Finding("model", "ok", f"{model.name} ({model.description}){size}: {place}")
+    took = f"{loaded_s * 1000:.0f} ms"
+    fact = f"answered in {took}" if config.model_endpoint else f"loaded in {took} in a process of its own"
+    yield Finding("engine", "ok", fact)
     if model.fim:
         yield Finding("fill in the middle", "ok", "the model has the tokens for it")
     else:
@@ -137,7 +159,8 @@ def _facts(model: ModelInfo, path: str, loaded_s: float, gpu_layers: int) -> Ite
         yield Finding("languages", "note", fact, "a larger model knows more: set model.path")
     else:
         yield Finding("languages", "ok", "the model names none: used in all")
-    yield _gpu(model, gpu_layers)
+    if not config.model_endpoint and config.engine_backend != "llama-server" and has_llama_cpp():
+        yield _gpu(model, config.gpu_layers)
 
 
 def _gpu(model: ModelInfo, gpu_layers: int) -> Finding:

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from cope_lsp.cli import models_bench, models_list, models_pull
+from cope_lsp.cli import models_bench, models_list, models_pull, models_server
 from cope_lsp.config import Loaded, load
 from cope_lsp.errors import CopeError
 from cope_lsp.models import catalog, choose
@@ -36,9 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     use = _action(actions, "use", _use, "use a model from now on")
     use.add_argument(
-        "model", metavar="MODEL", help='a name of the list, or a GGUF file; "embedded": that of the package'
+        "model",
+        metavar="MODEL",
+        help='a name of the list, a GGUF file, or the URL of a server; "embedded": that of the package',
     )
     use.add_argument("--workspace", type=Path, metavar="DIR", help="only in this project")
+    use.add_argument("--yes", action="store_true", help="agree to a server without being asked")
 
     _action(actions, "verify", _verify, "check every file that is here against its sha256")
 
@@ -64,22 +67,25 @@ def _action(actions: Any, name: str, act: Act, text: str) -> argparse.ArgumentPa
 # -- use -----------------------------------------------------------------------------------------------
 
 
-def _use(arguments: argparse.Namespace, _loaded: Loaded) -> int:
+def _use(arguments: argparse.Namespace, loaded: Loaded) -> int:
     workspace: Path | None = arguments.workspace
     if workspace is not None and not workspace.is_dir():
         msg = f"{workspace} is not a directory"
         raise CopeError(msg)
+    if models_server.is_url(arguments.model):
+        return models_server.use(arguments, loaded)
     path = choose.file_of(arguments.model, Store())
     choose.remember(path, workspace)
     effective = load(project=workspace or Path.cwd())
-    used = catalog.resolve(effective.config.model_path)
+    chosen, used = str(catalog.resolve(path)), models_list.used(effective.config)
     if arguments.json:
-        print(json.dumps({"chosen": str(catalog.resolve(path)), "used": str(used)}))
+        print(json.dumps({"chosen": chosen, "used": used}))
         return 0
     where = f"in {workspace.resolve()}" if workspace else "wherever nothing else is said"
-    print(f"{catalog.resolve(path)} is used from now on, {where}")
-    if used != catalog.resolve(path):
-        origin = effective.origins.get("model.path", "the defaults")
+    print(f"{chosen} is used from now on, {where}")
+    if used != chosen:
+        key = "model.endpoint" if effective.config.model_endpoint else "model.path"
+        origin = effective.origins.get(key, "the defaults")
         print(f"but here {used} is used, because of: {origin}", file=sys.stderr)
     return 0
 

@@ -23,17 +23,26 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     """Print what is here and what is recommended."""
     store = Store()
     held = tuple(store.held())
-    used = str(catalog.resolve(loaded.config.model_path))
     machine = hardware.look(asyncio.run(_gpu(loaded.config)))
     best = hardware.best(catalog.recommended(), machine)
     rows = [_entry(entry, store, machine, best) for entry in catalog.recommended()]
     if arguments.json:
         here = [asdict(model) | {"path": str(model.path), "name": model.name} for model in held]
-        document = {"used": used, "here": here, "recommended": rows, "machine": asdict(machine)}
+        document = {
+            "used": used(loaded.config),
+            "here": here,
+            "recommended": rows,
+            "machine": asdict(machine),
+        }
         print(json.dumps(document | {"best": best.name if best else None}))
     else:
         _print(Console(), loaded, held, rows, machine)
     return 0
+
+
+def used(config: Config) -> str:
+    """Return the address of the server, or the path of the file, that is used."""
+    return config.model_endpoint or str(catalog.resolve(config.model_path))
 
 
 async def _gpu(config: Config) -> bool | None:
@@ -62,11 +71,12 @@ def _entry(entry: Recommended, store: Store, machine: Machine, best: Recommended
 def _print(
     console: Console, loaded: Loaded, held: tuple[Held, ...], rows: list[dict[str, Any]], machine: Machine
 ) -> None:
-    path = loaded.config.model_path
-    used = "the embedded model"
-    if path:
-        used = f"{escape(str(path))} [dim]({escape(loaded.origins['model.path'])})[/]"
-    console.print(f"[bold]Used here:[/] {used}\n")
+    config = loaded.config
+    shown = "the embedded model"
+    if config.model_endpoint or config.model_path:
+        origin = loaded.origins["model.endpoint" if config.model_endpoint else "model.path"]
+        shown = f"{escape(used(config))} [dim]({escape(origin)})[/]"
+    console.print(f"[bold]Used here:[/] {shown}\n")
     if held:
         table = Table("here", "size", "path", box=None, pad_edge=False)
         for model in held:

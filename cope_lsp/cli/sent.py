@@ -10,6 +10,7 @@ from rich.table import Table
 
 from cope_lsp.config import Loaded
 from cope_lsp.egress.audit import Audit, Sent
+from cope_lsp.egress.tally import Day, Tally
 from cope_lsp.errors import CopeError
 
 ID_SHOWN = 12
@@ -33,10 +34,12 @@ def run(arguments: argparse.Namespace, _loaded: Loaded) -> int:
         print(_text(audit, requests, arguments.id))
         return 0
     last = requests[-max(arguments.last, 1) :]
+    days = _days()
     if arguments.json:
-        print(json.dumps([asdict(sent) for sent in last]))
-    elif last:
+        print(json.dumps([*map(asdict, last), *map(_as_sent, days)]))
+    elif last or days:
         _print(last)
+        _print_days(days)
     else:
         print("nothing ever left this machine")
     return 0
@@ -55,7 +58,31 @@ def _text(audit: Audit, requests: tuple[Sent, ...], start: str) -> str:
     return text
 
 
+def _days() -> tuple[Day, ...]:
+    try:
+        return tuple(Tally().days())
+    except OSError as error:
+        raise CopeError(str(error)) from error
+
+
+def _as_sent(day: Day) -> dict[str, str | int]:
+    """Return a day's completions in the shape of a request; each alone is not recorded, so there is no id."""
+    sent = Sent("", day.day, day.endpoint, "", "completions", day.bytes, "")
+    return asdict(sent) | {"requests": day.requests}
+
+
+def _print_days(days: tuple[Day, ...]) -> None:
+    if not days:
+        return
+    table = Table("day (UTC)", "completions by", "requests", "bytes", box=None, pad_edge=False)
+    for day in days:
+        table.add_row(day.day, escape(day.endpoint), str(day.requests), str(day.bytes))
+    Console().print(table)
+
+
 def _print(requests: tuple[Sent, ...]) -> None:
+    if not requests:
+        return
     table = Table("when (UTC)", "for", "to", "bytes", "project", "id", box=None, pad_edge=False)
     for sent in requests:
         row = (sent.at.removesuffix("+00:00"), sent.purpose, sent.endpoint, str(sent.bytes), sent.workspace)

@@ -156,7 +156,7 @@ class _OneRequest(httpx2.AsyncBaseTransport):
         if len(body) > REQUEST_BYTES_MAX:
             msg = f"the request has {len(body)} bytes of at most {REQUEST_BYTES_MAX}"
             raise HostedRefusedError("too-large", f"{msg}; ask for a smaller definition")
-        kinds = {kind for text in _texts(body) for kind in secrets_in(text, literals=(self._key,))}
+        kinds = {kind for text in texts_in(body) for kind in secrets_in(text, literals=(self._key,))}
         if kinds:
             shown = ", ".join(sorted(kinds))
             step = "take it out of the code or the instruction, or put the file on an ignore list"
@@ -197,7 +197,7 @@ class _Bounded(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-def _texts(body: bytes) -> Iterator[str]:
+def texts_in(body: bytes) -> Iterator[str]:
     """Yield every text in a JSON body as the receiver will read it; of anything else, the bytes."""
     try:
         yield from _leaves(json.loads(body))

@@ -24,6 +24,8 @@ from cope_lsp.errors import KeyStoreError
 ANTHROPIC = "https://api.anthropic.com"
 OWN_VARIABLE = "COPE_LSP_API_KEY"
 ANTHROPIC_VARIABLE = "ANTHROPIC_API_KEY"
+MODEL_VARIABLE = "COPE_LSP_MODEL_API_KEY"
+"""For the server of the small model: the key of the hosted one must not go there."""
 
 Where = Literal["keyring", "file"]
 
@@ -56,15 +58,15 @@ class _Note:
     """The key itself, where `where` is "file"."""
 
 
-async def find_key(endpoint: str, environment: Mapping[str, str]) -> Key | None:
+async def find_key(endpoint: str, environment: Mapping[str, str], own: str = OWN_VARIABLE) -> Key | None:
     """Return the key for `endpoint`, or None when there is none. The event loop does not wait.
 
-    `COPE_LSP_API_KEY` is for the configured endpoint, `ANTHROPIC_API_KEY` for Anthropic's alone.
+    `own` is the variable for the configured endpoint; `ANTHROPIC_API_KEY` is for Anthropic's alone.
 
     Raises:
         KeyStoreError: one was stored but cannot be read, or a variable holds what cannot be one.
     """
-    names = [OWN_VARIABLE] + ([ANTHROPIC_VARIABLE] if endpoint == ANTHROPIC else [])
+    names = [own] + ([ANTHROPIC_VARIABLE] if endpoint == ANTHROPIC else [])
     for name in names:
         if secret := environment.get(name, "").strip():
             if not _SENDABLE.fullmatch(secret):

@@ -132,6 +132,12 @@ FIM_FORMATS = (
     ),
 )
 
+NEEDED_MARKS: dict[FimOrder, set[FimRole]] = {
+    "prefix-suffix-middle": {"prefix", "suffix", "middle"},
+    "suffix-prefix-middle": {"prefix", "suffix", "middle"},
+    "suffix-prefix": {"prefix", "suffix"},
+}
+
 
 def recognise(find: FindToken) -> FimFormat | None:
     """Return the family that a vocabulary speaks: of those whose marks it has, the one with most of them."""

@@ -10,7 +10,8 @@ reader (ggml/src/gguf.cpp), and limits where it has none.
 import os
 import stat
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +30,7 @@ KEY_BYTES_MAX = 65_535
 TENSOR_NAME_BYTES_MAX = 63
 DIMENSIONS_MAX = 4
 
+_HINTS = ("cope.", "tokenizer.ggml.fim_")
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _DEFAULT_ALIGNMENT = 32
@@ -58,6 +60,8 @@ class Header:
     context_tokens: int | None
     vocabulary: int
     bytes: int
+    hints: Mapping[str, int | str] = field(default_factory=dict)
+    """What it says to whom asks for code: the keys `cope.*` and the ids of its fill-in-the-middle tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,11 @@ def _header(cursor: "_Cursor", size: int) -> Header:
         context_tokens=_number(values, f"{architecture}.context_length"),
         vocabulary=tokens.length if isinstance(tokens, _Array) else 0,
         bytes=size,
+        hints={
+            key: value
+            for key, value in values.items()
+            if key.startswith(_HINTS) and isinstance(value, int | str)
+        },
     )
 
 

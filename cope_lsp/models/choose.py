@@ -39,18 +39,24 @@ def file_of(name: str, store: Store) -> Path | None:
     return path
 
 
-def remember(path: Path | None, workspace: Path | None) -> None:
+def remember(path: Path | None, workspace: Path | None, *, endpoint: str = "") -> None:
     """Use `path` from now on, in `workspace` or where nothing else is said; None takes the choice back.
+
+    An `endpoint` is used instead of any file.
 
     Raises:
         CopeError: that cannot be written down; then nothing changed.
     """
     place = choice_file(workspace)
     try:
-        if path is None:
+        if path is None and not endpoint:
             place.unlink(missing_ok=True)
             return
-        choice = Choice(str(path), "" if workspace is None else str(workspace.resolve()))
+        choice = Choice(
+            "" if path is None else str(path),
+            "" if workspace is None else str(workspace.resolve()),
+            endpoint,
+        )
         write_private(place, json.dumps(asdict(choice)) + "\n")
     except OSError as error:
         msg = f"the choice cannot be kept in {place}: {error.strerror}; make room or mend its folder"

@@ -1,12 +1,17 @@
-"""A GGUF file, run by the engine on this machine."""
+"""The small model: a GGUF file that the engine on this machine runs, and which other ways there are."""
 
+import importlib.util
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from cope_lsp.config import Config
 from cope_lsp.engine.process import EngineProcess
 from cope_lsp.engine.wire import EngineSettings
+from cope_lsp.errors import EngineUnavailableError
 from cope_lsp.models import catalog
+from cope_lsp.models.base import TextModel
+from cope_lsp.models.llama_server import PROGRAM, LlamaServerModel, find_program
+from cope_lsp.models.remote import RemoteModel
 from cope_lsp.values import Generation, ModelInfo, ModelState, Sample, Usage
 
 
@@ -41,9 +46,66 @@ class LocalModel:
         await self.engine.close()
 
 
+class NoEngine:
+    """Implements `TextModel` where nothing is installed that could run one: it says so."""
+
+    state: ModelState = "unavailable"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    async def info(self) -> ModelInfo:
+        """See `TextModel`."""
+        raise EngineUnavailableError(self.reason)
+
+    async def generate(self, _generation: Generation) -> AsyncGenerator[Sample | Usage, None]:
+        """See `TextModel`."""
+        if self.reason:
+            raise EngineUnavailableError(self.reason)
+        yield Usage(0, 0, 0, 0.0, 0.0)  # never reached, but what makes it an iterator
+
+    async def close(self) -> None:
+        """See `TextModel`."""
+
+
+def model_from(config: Config) -> TextModel:
+    """Return the small model that the settings name. Nothing is loaded, started or asked yet."""
+    if config.model_endpoint:
+        return RemoteModel.from_config(config)
+    if config.engine_backend != "llama-server" and has_llama_cpp():
+        return LocalModel.from_config(config)
+    program = None if config.engine_backend == "llama-cpp" else find_program()
+    if program:
+        path = catalog.resolve(config.model_path)
+        return LlamaServerModel(program, path, _engine_settings(config), config.restarts_max)
+    return NoEngine(_missing(config.engine_backend))
+
+
+def has_llama_cpp() -> bool:
+    """Whether llama-cpp-python is installed. It is not imported: that is for the engine's process alone."""
+    return importlib.util.find_spec("llama_cpp") is not None
+
+
+def _missing(backend: str) -> str:
+    ways = {
+        "llama-cpp": "install it: pip install llama-cpp-python",
+        "llama-server": f"put llama.cpp's {PROGRAM} on PATH (Debian and Homebrew: the package llama.cpp)",
+    }
+    if backend in ways:
+        return f"engine.backend = {backend}, and that is not here; {ways[backend]}, or set it to auto"
+    both = f"{ways['llama-cpp']}; or {ways['llama-server']}"
+    step = f"{both[0].upper()}{both[1:]}; or use a server: cope-lsp models use URL"
+    return f"nothing here can run a model. {step}"
+
+
 def same_model(one: Config, other: Config) -> bool:
-    """Whether two settings name the same file, run in the same way."""
-    return one.model_path == other.model_path and _engine_settings(one) == _engine_settings(other)
+    """Whether two settings name the same model, run in the same way."""
+    return _named(one) == _named(other) and _engine_settings(one) == _engine_settings(other)
+
+
+def _named(config: Config) -> tuple[object, ...]:
+    server = (config.model_endpoint, config.model_served_as, config.model_format)
+    return (config.model_path, config.engine_backend, *server)
 
 
 def _engine_settings(config: Config) -> EngineSettings:

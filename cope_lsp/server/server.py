@@ -22,7 +22,7 @@ from cope_lsp.server.kept import Kept
 from cope_lsp.server.latest import Latest, Shared
 from cope_lsp.server.protocol import CopeProtocol, converter_factory
 from cope_lsp.stdio import claim_stdio
-from cope_lsp.values import Completion
+from cope_lsp.values import Completion, ModelState
 from cope_lsp.version import __version__
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ class Status:
     busy: bool = False
     kind: StatusKind = "Normal"
     message: str = ""
+    model: ModelState = "asleep"
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ SUBJECTS = [
     "cope-lsp",
     "machine",
     "settings file",
+    "backend",
     "model",
     "engine",
     "fill in the middle",

@@ -52,6 +52,8 @@ def register(server: CopeServer) -> None:
                 await ls.assistant.model_info()
             except CopeError as error:
                 status.publish(ls, "Error", str(error))
+            else:
+                status.refresh(ls)
 
 
 def _client(raw: Mapping[str, Any], options: Mapping[str, Any], *, reads_markdown: bool) -> Client:

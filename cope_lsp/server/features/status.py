@@ -1,7 +1,9 @@
 """`$/cope/status` and `cope.server.status`: what the server does, and why nothing appears."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cope_lsp.models.catalog import EMBEDDED
 from cope_lsp.server.server import CopeServer, Status, StatusKind
@@ -14,6 +16,7 @@ NOTIFICATION = "$/cope/status"
 _KINDS: dict[SilenceReason, StatusKind] = {
     "language": "Inactive",
     "disabled": "Inactive",
+    "not-sent": "Inactive",
     "large-document": "Warning",
     "model-unavailable": "Error",
 }
@@ -27,7 +30,7 @@ def register(server: CopeServer) -> None:
         """Return the current status, the reason of the last silence, and which model there is.
 
         `model.state` is "asleep", "loading", "ready" or "unavailable"; `model.path` is null for the one that
-        comes with the package.
+        comes with the package, and an address for one that a server runs.
         """
         last, current = ls.last_completion, ls.status or Status()
         return {
@@ -44,7 +47,11 @@ def register(server: CopeServer) -> None:
 
 
 def _model(ls: CopeServer) -> dict[str, Any]:
-    chosen = ls.loaded.config.model_path
+    config = ls.loaded.config
+    if config.model_endpoint:
+        name = config.model_served_as or urlsplit(config.model_endpoint).netloc
+        return {"name": name, "path": config.model_endpoint, "state": ls.assistant.model_state}
+    chosen = config.model_path
     return {
         "name": Path(chosen or EMBEDDED).stem,
         "path": None if chosen is None else str(chosen),
@@ -62,16 +69,17 @@ def report(ls: CopeServer, completion: Completion) -> None:
 
 
 def refresh(ls: CopeServer) -> None:
-    """Send the status again if a solve began or ended meanwhile."""
+    """Send the status again if a solve began or ended meanwhile, or the model was loaded."""
     current = ls.status or Status()
     publish(ls, current.kind, current.message)
 
 
 def publish(ls: CopeServer, kind: StatusKind, message: str) -> None:
     """Send the status if it is new and the client wants it."""
-    status = Status(busy=ls.solves.is_busy(), kind=kind, message="" if kind == "Normal" else message)
+    shown = "" if kind == "Normal" else message
+    status = Status(busy=ls.solves.is_busy(), kind=kind, message=shown, model=ls.assistant.model_state)
     if status == ls.status:
         return
     ls.status = status
     if ls.client.wants_status:
-        ls.protocol.notify(NOTIFICATION, {"busy": status.busy, "kind": kind, "message": status.message})
+        ls.protocol.notify(NOTIFICATION, asdict(status))
