@@ -122,7 +122,7 @@ export class Session implements vscode.Disposable {
 
   private async open(): Promise<void> {
     this.server = await findServer(this.context);
-    await vscode.commands.executeCommand('setContext', 'cope.isInstalled', this.server !== undefined);
+    await setInstalled(this.server !== undefined);
     this.foreign = foreignCommand(this.context);
     if (this.foreign !== undefined) {
       this.log.warn(
@@ -249,4 +249,9 @@ const SCHEMES = ['file', 'untitled', 'vscode-notebook-cell'];
 
 function isOurs(uri: vscode.Uri): boolean {
   return SCHEMES.includes(uri.scheme);
+}
+
+/** Lets menus and the walkthrough know whether there is a server. */
+export async function setInstalled(isInstalled: boolean): Promise<void> {
+  await vscode.commands.executeCommand('setContext', 'cope.isInstalled', isInstalled);
 }

@@ -6,7 +6,8 @@ const NO = 'Not now';
 
 /**
  * Answers the server's `cope/consent`. Whatever ends the dialog without a button is a no. The no comes first: it has the
- * keys when the dialog opens, so that who was just typing agrees to nothing.
+ * keys when the dialog opens, so that who was just typing agrees to nothing. (As the button that closes the dialog it
+ * would not have them: VS Code gives them to the first of the others.)
  */
 export async function askForConsent(question: ConsentQuestion): Promise<{ action: string | null }> {
   const items = question.actions.toSorted((one, other) => Number(other === NO) - Number(one === NO));

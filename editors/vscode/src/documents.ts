@@ -8,10 +8,11 @@ export const DRAFT = 'cope-draft';
 export class Pages implements vscode.TextDocumentContentProvider, vscode.Disposable {
   private readonly texts = new Map<string, string>();
   private readonly changed = new vscode.EventEmitter<vscode.Uri>();
+  /** Before the registrations: VS Code asks for it once, when a provider is registered. */
+  readonly onDidChange = this.changed.event;
   private readonly registrations = [PAGE, DRAFT].map((scheme) =>
     vscode.workspace.registerTextDocumentContentProvider(scheme, this),
   );
-  readonly onDidChange = this.changed.event;
 
   provideTextDocumentContent(uri: vscode.Uri): string {
     return this.texts.get(uri.toString()) ?? 'This is not kept any more.\n';

@@ -1,7 +1,7 @@
 /** The start of the extension: which command does what. */
 import * as vscode from 'vscode';
 import { showBudget } from './budget.ts';
-import { Session } from './client.ts';
+import { Session, setInstalled } from './client.ts';
 import { Pages } from './documents.ts';
 import { installServer, stopInstalling } from './install.ts';
 import { showMenu } from './menu.ts';
@@ -70,7 +70,7 @@ export function activate(context: vscode.ExtensionContext): void {
   });
   command('cope.showMenu', () => showMenu(status.sentence(), session.state === 'running'));
   command('cope.openSettings', () => openSettings(context));
-  command('cope.openWalkthrough', () => openWalkthrough(context));
+  command('cope.openWalkthrough', () => openWalkthrough(context, session));
   command('cope.openSample', openSample);
 
   session.intercept = (id, argument) =>
@@ -114,12 +114,15 @@ async function openSettings(context: vscode.ExtensionContext): Promise<void> {
   await vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${context.extension.id}`);
 }
 
-async function openWalkthrough(context: vscode.ExtensionContext): Promise<void> {
+async function openWalkthrough(context: vscode.ExtensionContext, session: Session): Promise<void> {
   await vscode.commands.executeCommand(
     'workbench.action.openWalkthrough',
     `${context.extension.id}#start`,
     false,
   );
+  // A step is ticked when its context changes while the page is there.
+  await setInstalled(false);
+  await setInstalled(session.server !== undefined);
 }
 
 /** A document to try ghost text in. */
@@ -128,4 +131,5 @@ async function openSample(): Promise<void> {
   const document = await vscode.workspace.openTextDocument({ language: 'python', content });
   const { end } = document.lineAt(document.lineCount - 1).range;
   await vscode.window.showTextDocument(document, { selection: new vscode.Range(end, end) });
+  await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
 }
