@@ -5,6 +5,7 @@ import itertools
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,11 @@ class LlamaDialect:
         self._special: dict[str, int] = {}
         self._fim: dict[FimRole, int] = {}
         self._ends: frozenset[int] = frozenset()
+        self._marks: frozenset[int] = frozenset()
         self._end_names: list[str] = []
         self._opening: list[int] = []
         self._closing = 0
+        self._slots = 1
         self._guard: list[int] | None = None
         self._inside = re.compile("(?!)")
 
@@ -62,6 +65,7 @@ class LlamaDialect:
             models: what `/v1/models` said.
         """
         meta = mapping(first(models.get("data")).get("meta"))
+        self._slots = max(1, number(props.get("total_slots"), 1))
         self._special = await self._find_special()
         family = self._family()
         found = {role: self._special.get(name) for role, name in family.names().items()} if family else {}
@@ -74,6 +78,7 @@ class LlamaDialect:
         self._ends |= frozenset(self._fim.values())
         self._end_names = [name for name, token in self._special.items() if token in self._ends]
         marks = [*self._end_names, *(chat.tokens if chat else ())]
+        self._marks = self._ends | {self._special[name] for name in marks}
         self._inside = _inside(marks)
         self._opening = (await self._tokenize("", add_special=True))[:1]
         if not self._opening and isinstance(props.get("eos_token"), str):
@@ -90,11 +95,21 @@ class LlamaDialect:
     async def pieces(self, generation: Generation) -> AsyncGenerator[Piece, None]:
         """See `Dialect`."""
         tokens = await self._prompt(generation.prompt)
-        room = self.info.context_tokens - generation.limits.output_tokens_max
+        room = self.info.context_tokens - 1  # a draft that fills the rest ends there
         if len(tokens) > room > 0:
             msg = f"the prompt has {len(tokens)} tokens, and the server's context room for {room}"
             raise GenerationError(f"{msg}; start it with a larger one: llama-server -c")
         body = self._body(generation, tokens)
+        # The server draws no more drafts at once than it has slots; the others come after these.
+        for start in range(0, generation.samples, self._slots):
+            more = {"seed": generation.sampling.seed + start}
+            if generation.samples > 1:
+                more["n"] = min(self._slots, generation.samples - start)
+            async with aclosing(self._round(body | more)) as pieces:
+                async for piece in pieces:
+                    yield replace(piece, index=start + piece.index)
+
+    async def _round(self, body: Mapping[str, Any]) -> AsyncGenerator[Piece, None]:
         names = frozenset(self._end_names)
         try:
             async with aclosing(self._server.stream("/completion", body)) as events:
@@ -117,14 +132,12 @@ class LlamaDialect:
             "top_k": sampling.top_k,
             "top_p": sampling.top_p,
             "min_p": sampling.min_p,
-            "seed": sampling.seed,
         }
         if self._card.served_as:
             body["model"] = self._card.served_as
         if generation.logprobs:
             body["n_probs"] = 1
         if generation.samples > 1:
-            body["n"] = generation.samples
             # One draft cannot hang up without the others, so the server itself must see where each ends. It
             # shows a mark as text only if it is told to. It keeps back what may become a stop, and forgets it
             # if the draft ends there; for a single draft we look ourselves, and hang up.
@@ -179,16 +192,19 @@ class LlamaDialect:
         return [token for tokens, one in zip(parts, texts, strict=True) for token in _cut(tokens, one)]
 
     async def _tokens(self, plain: str, *, joined: bool) -> list[int]:
-        """Return the tokens of a text; the name of a mark in it is taken apart after its first character."""
+        """Return the tokens of a text. Some vocabularies find marks in any; those are taken apart."""
+        tokens = await self._tokens_on(plain, joined=joined)
+        if self._marks.isdisjoint(tokens):
+            return tokens
         head, *rest = self._inside.split(plain)
-        if self._guard is None:
-            return await self._tokenize([head, *rest] if rest else head)
-        pieces = [self._tokens_on(head) if joined else self._tokenize(head), *map(self._tokens_on, rest)]
+        pieces = [self._tokens_on(head, joined=joined), *(self._tokens_on(one, joined=True) for one in rest)]
         return [*itertools.chain.from_iterable(await asyncio.gather(*pieces))]
 
-    async def _tokens_on(self, plain: str) -> list[int]:
-        """Return the tokens of a text that goes on; SentencePiece would put a space before it."""
-        return (await self._tokenize(_GUARD + plain))[len(self._guard or ()) :]
+    async def _tokens_on(self, plain: str, *, joined: bool) -> list[int]:
+        """Return the tokens of a text; SentencePiece would put a space before one that is `joined`."""
+        if self._guard is None or not joined:
+            return await self._tokenize(plain)
+        return (await self._tokenize(_GUARD + plain))[len(self._guard) :]
 
     def _mark(self, mark: FimMark | NamedToken) -> int:
         found = self._fim.get(mark.role) if isinstance(mark, FimMark) else self._special.get(mark.name)
@@ -197,14 +213,14 @@ class LlamaDialect:
         return found
 
     async def _tokenize(
-        self, content: str | list[str], *, add_special: bool = False, parse_special: bool = False
+        self, content: str, *, add_special: bool = False, parse_special: bool = False
     ) -> list[int]:
         rows = await self._tokenized(content, add_special=add_special, parse_special=parse_special)
         if not all(isinstance(token, int) for token in rows):
             raise EngineUnavailableError(f"{self._server.url} answers with something else than tokens")
         return rows
 
-    async def _tokenized(self, content: str | list[str], **how: bool) -> list[Any]:
+    async def _tokenized(self, content: str, **how: bool) -> list[Any]:
         reply = await self._server.post("/tokenize", {"content": content, **how})
         if reply.status != 200:
             raise refusal(self._server.url, reply)

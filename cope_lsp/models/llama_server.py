@@ -129,11 +129,13 @@ class LlamaServerModel:
             self._checks.add(check := asyncio.create_task(self._look_after(self._running)))
             check.add_done_callback(self._checks.discard)
             raise
-        except EngineUnavailableError:
-            if answered or self._off:
+        except EngineUnavailableError as error:
+            if answered:
                 raise
             if running := self._running:  # it does not answer any more, so it need not be there
                 await running.end()
+            if self._off:
+                raise self._off from error
         else:
             return
         async with aclosing((await self._ready()).session.generate(generation)) as answers:

@@ -22,7 +22,7 @@ from cope_lsp.errors import EngineUnavailableError, GenerationError, ModelFileEr
 from cope_lsp.models import catalog, llama_server
 from cope_lsp.models.llama_server import LlamaServerModel, find_program
 from cope_lsp.models.local import LocalModel, NoEngine, model_from, same_model
-from cope_lsp.values import Generation, Limits, Text
+from cope_lsp.values import Generation, Limits, Sampling, Text
 from tests.benchmarks.peers import tool
 from tests.egress.conftest import sealed
 from tests.models.test_remote import PLACES, drawn, places
@@ -68,6 +68,18 @@ async def test_it_writes_exactly_what_our_own_engine_writes(program: str, tmp_pa
             assert getattr(known, name) == getattr(other, name), name
         await ours.close()
         await theirs.close()
+
+
+@pytest.mark.parametrize("slots", [9, 4, 1])
+async def test_drafts_do_not_depend_on_how_many_are_drawn_at_once(
+    program: str, tmp_path: Path, slots: int
+) -> None:
+    settings = EngineSettings(sequences=slots, cache_type="f32")
+    model = LlamaServerModel(program, write_exact_copy(tmp_path / "exact.gguf"), settings, restarts_max=0)
+    together = await drawn(model, replace(ADD, samples=9, sampling=Sampling(0.8, seed=5)))
+    one_by_one = [replace(ADD, sampling=Sampling(0.8, seed=seed)) for seed in range(5, 14)]
+    assert [sample.text for sample in together] == await texts(model, one_by_one)
+    await model.close()
 
 
 async def test_it_is_one_process_that_listens_where_only_the_user_can_knock(model: LlamaServerModel) -> None:

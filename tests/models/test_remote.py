@@ -120,13 +120,13 @@ async def test_the_model_is_known(model: RemoteModel) -> None:
 
 
 async def test_samples_are_drawn_with_seeds_that_follow_one_another(model: RemoteModel) -> None:
-    wanted = replace(ADD, samples=3, sampling=Sampling(0.8, seed=5))
+    wanted = replace(ADD, samples=9, sampling=Sampling(0.8, seed=5))  # the server has four slots
     together = [sample.text for sample in await drawn(model, wanted)]
-    alone = [
-        (await drawn(model, replace(ADD, sampling=Sampling(0.8, seed=seed))))[0].text for seed in (5, 6, 7)
-    ]
-    assert together == alone
-    assert len(set(together)) > 1
+    one_by_one = [replace(ADD, sampling=Sampling(0.8, seed=seed)) for seed in range(5, 14)]
+    alone = [(await drawn(model, one))[0].text for one in one_by_one]
+    assert len(set(alone)) > 3
+    # What is rounded depends on how many drafts are in a batch; see the first test.
+    assert sum(one == other for one, other in zip(together, alone, strict=True)) >= 6
 
 
 @pytest.mark.parametrize("samples", [1, 2])
@@ -165,9 +165,11 @@ async def test_the_name_of_a_mark_in_a_document_stays_text(address: str) -> None
 
 
 async def test_a_prompt_that_is_too_long_says_so(model: RemoteModel) -> None:
-    with pytest.raises(GenerationError, match="the server's context room for 492; start it with"):
+    with pytest.raises(GenerationError, match="the server's context room for 511; start it with"):
         await drawn(model, replace(ADD, prompt=(Text("a = 1\n" * 400, 4000, "tail"),)))
     assert (await drawn(model, ADD))[0].text, "and goes on"
+    almost = replace(ADD, prompt=(Text("a = 1\n" * 400, 500, "tail"),), limits=Limits(100, 20.0))
+    assert (await drawn(model, almost))[0].finish in {"length", "eog"}, "what fills the context ends there"
 
 
 # -- the way of all others ----------------------------------------------------------------------------
