@@ -215,7 +215,7 @@ class LlamaModel:
             parameters=api.llama_model_n_params(self.pointer),
             bytes=api.llama_model_size(self.pointer),
             context_tokens=api.llama_model_n_ctx_train(self.pointer),
-            fim=_NEEDED_MARKS[self._fim_order] <= self._fim.keys(),
+            fim=fim_formats.NEEDED_MARKS[self._fim_order] <= self._fim.keys(),
             languages=tuple(languages.split(",")) if languages else None,
             suffix_tokens_max=int(suffix_tokens_max) if suffix_tokens_max.isdecimal() else None,
             gpu=bool(api.llama_supports_gpu_offload()),
@@ -351,12 +351,6 @@ _FIM_READERS: dict[FimRole, Any] = {
     "middle": api.llama_vocab_fim_mid,
     "repository": api.llama_vocab_fim_rep,
     "file": api.llama_vocab_fim_sep,
-}
-
-_NEEDED_MARKS: dict[FimOrder, set[FimRole]] = {
-    "prefix-suffix-middle": {"prefix", "suffix", "middle"},
-    "suffix-prefix-middle": {"prefix", "suffix", "middle"},
-    "suffix-prefix": {"prefix", "suffix"},
 }
 
 

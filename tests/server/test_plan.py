@@ -161,7 +161,7 @@ def test_what_would_be_sent_is_shown_and_what_was_sent_too(editor: WireClient, p
     shown = editor.result(ask(editor, show=True, instruction="keep the order"))
     assert "keep the order" in shown["text"]
     assert provider.posts == 0
-    assert editor.command("cope.server.sent") == {"entries": []}
+    assert editor.command("cope.server.sent") == {"entries": [], "days": []}
     asked = ask(editor, instruction="keep the order")
     answer(editor, question(editor), ALLOW)
     plan = editor.result(asked)
