@@ -6,6 +6,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from cope_lsp.config import Config, Loaded
+from cope_lsp.stdio import claim_stdio
 
 LOG_BYTES_MAX = 5_000_000
 
@@ -22,11 +23,12 @@ def run(_arguments: argparse.Namespace, loaded: Loaded) -> int:
     _set_up_logging(loaded.config)
     for problem in loaded.problems:
         logging.getLogger(__name__).warning("%s", problem)
+    streams = claim_stdio()  # before anything else is loaded, which may print
     # pygls takes half a second to import, which `cope-lsp --help` need not wait for.
     from cope_lsp.server.build import build_server  # noqa: PLC0415
     from cope_lsp.server.server import serve  # noqa: PLC0415
 
-    serve(build_server(loaded))
+    serve(build_server(loaded), *streams)
     return 0
 
 

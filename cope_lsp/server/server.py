@@ -6,7 +6,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 from weakref import WeakKeyDictionary
 
 from pygls.lsp.server import LanguageServer
@@ -21,7 +21,6 @@ from cope_lsp.server.edits import Edit
 from cope_lsp.server.kept import Kept
 from cope_lsp.server.latest import Latest, Shared
 from cope_lsp.server.protocol import CopeProtocol, converter_factory
-from cope_lsp.stdio import claim_stdio
 from cope_lsp.values import Completion, ModelState
 from cope_lsp.version import __version__
 
@@ -154,9 +153,8 @@ class CopeServer(LanguageServer):
         super().shutdown()  # type: ignore[no-untyped-call]  # pygls annotates no result
 
 
-def serve(server: CopeServer) -> None:
-    """Speak LSP on standard input and output until the client is gone."""
-    protocol_in, protocol_out = claim_stdio()
+def serve(server: CopeServer, protocol_in: BinaryIO, protocol_out: BinaryIO) -> None:
+    """Speak LSP on the streams that were standard input and output until the client is gone."""
     server.start_io(protocol_in, protocol_out)
     # The reader thread may still wait for input that never comes. Without `shutdown` before, an end is an
     # error (LSP 3.18, `exit`).

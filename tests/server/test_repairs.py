@@ -104,6 +104,7 @@ FAULTY = """
 from cope_lsp.config import load
 from cope_lsp.server.build import build_server
 from cope_lsp.server.server import serve
+from cope_lsp.stdio import claim_stdio
 
 server = build_server(load())
 
@@ -115,7 +116,7 @@ def fail(params):
 async def fail_later(params):
     raise ValueError("boom")
 
-serve(server)
+serve(server, *claim_stdio())
 """
 
 
