@@ -141,8 +141,12 @@ class Window:
 
     def saved(self, path: Path) -> str:
         """Save the document that has the keys, and return what is in its file."""
-        self.press("Control+s")
-        expect(self.page.locator(".tab.active.dirty")).to_have_count(0)
+
+        def is_clean() -> bool:
+            self.press("Control+s")  # an edit may come after the key, or the palette may still have had it
+            return self.page.locator(".tab.active.dirty").count() == 0
+
+        self.wait("the document is saved", is_clean)
         return path.read_text("utf-8")
 
     def shown(self) -> str:
