@@ -11,6 +11,8 @@ import pytest
 from tests.editors.others.conftest import STUB, WRITTEN, lines_for
 from tests.editors.others.terminal import Terminal, running
 
+pytestmark = pytest.mark.timeout(120, func_only=True)  # editors are fetched the first time
+
 # This Emacs has no compiler, and its packages lie where they were unpacked.
 PRELUDE = """
 (setq native-comp-jit-compilation nil native-comp-enable-subr-trampolines nil inhibit-startup-screen t

@@ -9,6 +9,8 @@ import pytest
 from tests.editors.others.conftest import STUB, WRITTEN, lines_for
 from tests.editors.others.terminal import Terminal, running
 
+pytestmark = pytest.mark.timeout(120, func_only=True)  # editors are fetched the first time
+
 
 @pytest.fixture
 def helix(programs: Path, folder: Path, environment: dict[str, str]) -> Iterator[Terminal]:
