@@ -8,10 +8,12 @@ import type { Session } from './client.ts';
 import type { Pages } from './documents.ts';
 import {
   causeOf,
+  chooseEngine,
   choosePython,
   progressOf,
   stepsOf,
   withoutPackage,
+  type Engine,
   type PythonFound,
   type Step,
 } from './install_steps.ts';
@@ -45,16 +47,16 @@ export async function installServer(
     await refused(python, session, pages);
     return;
   }
-  const missing = engineWheel() === '' ? await missingTools() : [];
-  if (missing.length > 0) {
-    await refused(`llama.cpp must be compiled, and this machine lacks ${listed(missing)}.`, session, pages);
+  const engine = chooseEngine(engineWheel(), await missingTools(), await onPath('llama-server'));
+  if (typeof engine === 'string') {
+    await refused(engine, session, pages);
     return;
   }
-  if (!(await agreed(python, ownServer(context).folder))) {
+  if (!(await agreed(python, engine, ownServer(context).folder))) {
     return;
   }
   try {
-    await withProgress(context, session, python.program);
+    await withProgress(context, session, python.program, engine);
   } catch (error) {
     await fs.rm(ownServer(context).folder, { recursive: true, force: true });
     if (error instanceof Cancelled) {
@@ -69,16 +71,21 @@ export async function installServer(
   void vscode.window.showInformationMessage('cope-lsp is installed. Open a Python file and type.');
 }
 
-function listed(names: readonly string[]): string {
-  return new Intl.ListFormat('en').format(names);
+function about(engine: Engine): string {
+  switch (engine.kind) {
+    case 'compiled':
+      return 'llama.cpp is compiled, which takes about five minutes on two cores. ';
+    case 'wheel':
+      return '';
+    case 'llama-server':
+      return `Nothing here can compile llama.cpp, so ${engine.program} will run the model. `;
+  }
 }
 
-async function agreed(python: PythonFound, folder: string): Promise<boolean> {
-  const compiles =
-    engineWheel() === '' ? 'llama.cpp is compiled, which takes about five minutes on two cores. ' : '';
+async function agreed(python: PythonFound, engine: Engine, folder: string): Promise<boolean> {
   const detail =
     `Into ${folder}, with ${python.program} (${python.version.join('.')}). Packages come from the index that your pip ` +
-    `uses, each checked against a hash. ${compiles}Nothing else on this machine is changed.`;
+    `uses, each checked against a hash. ${about(engine)}Nothing else on this machine is changed.`;
   const options = { modal: true, detail };
   return (
     (await vscode.window.showInformationMessage('Install the language server?', options, 'Install')) ===
@@ -99,6 +106,7 @@ async function withProgress(
   context: vscode.ExtensionContext,
   session: Session,
   python: string,
+  engine: Engine,
 ): Promise<void> {
   const options = {
     location: vscode.ProgressLocation.Notification,
@@ -127,7 +135,7 @@ async function withProgress(
       before += step.share;
     };
     await run(python, { title: 'Making an environment', share: 5, arguments: ['-m', 'venv', own.folder] });
-    for (const step of stepsOf(await inputs(context, own.folder))) {
+    for (const step of stepsOf(await inputs(context, engine, own.folder))) {
       await run(own.python, step);
     }
     await fs.writeFile(own.stamp, '');
@@ -137,6 +145,7 @@ async function withProgress(
 
 async function inputs(
   context: vscode.ExtensionContext,
+  engine: Engine,
   folder: string,
 ): Promise<Parameters<typeof stepsOf>[0]> {
   const files = context.asAbsolutePath('server');
@@ -145,12 +154,12 @@ async function inputs(
     throw new Error('this build of the extension carries no wheel');
   }
   let requirements = path.join(files, 'run.txt');
-  if (engineWheel() !== '') {
+  if (engine.kind !== 'compiled') {
     const text = withoutPackage(await fs.readFile(requirements, 'utf8'), 'llama-cpp-python');
     requirements = path.join(folder, 'run.txt');
     await fs.writeFile(requirements, text);
   }
-  return { files, wheel: path.join(files, wheel), requirements, engineWheel: engineWheel() };
+  return { files, wheel: path.join(files, wheel), requirements, engine };
 }
 
 /** Environments of older versions of the extension. */
@@ -262,7 +271,7 @@ async function missingTools(): Promise<string[]> {
 
 const HELP_TEXT = `# Installing the language server
 
-llama.cpp, which runs the model, is compiled for your machine. There are four ways.
+llama.cpp, which runs the model, is compiled for your machine. There are five ways.
 
 ## Install what compiles
 
@@ -277,6 +286,11 @@ Then: *Cope: Install Language Server*.
 
 The project publishes wheels at https://abetlen.github.io/llama-cpp-python/whl/cpu (also cu124, metal, vulkan).
 Put the address or the path of one of version 0.3.36 or later (below 0.4) into the setting \`cope.install.engineWheel\`.
+
+## Let llama-server run the model
+
+Put llama.cpp's own \`llama-server\` on the PATH, from its releases or a package manager (\`brew install llama.cpp\`).
+Where it is there and nothing can compile, *Cope: Install Language Server* leaves llama-cpp-python out.
 
 ## Build it for your GPU
 

@@ -13,27 +13,47 @@ export interface Inputs {
   wheel: string;
   /** The lock file of what the server stands on. */
   requirements: string;
-  /** A wheel of llama-cpp-python that the user has; empty: it is compiled. */
-  engineWheel: string;
+  engine: Engine;
+}
+
+/** What will run the model: llama.cpp compiled here, a wheel of it that the user has, or a `llama-server` that is there. */
+export type Engine =
+  { kind: 'compiled' } | { kind: 'wheel'; wheel: string } | { kind: 'llama-server'; program: string };
+
+/** Chooses the engine; a sentence says why there is none. */
+export function chooseEngine(
+  wheel: string,
+  missing: readonly string[],
+  llamaServer: string | undefined,
+): Engine | string {
+  if (wheel !== '') {
+    return { kind: 'wheel', wheel };
+  }
+  if (missing.length === 0) {
+    return { kind: 'compiled' };
+  }
+  return llamaServer === undefined
+    ? `llama.cpp must be compiled, and this machine lacks ${new Intl.ListFormat('en').format(missing)}.`
+    : { kind: 'llama-server', program: llamaServer };
 }
 
 const PIP = ['-m', 'pip', '--disable-pip-version-check', '--no-input', 'install'];
 const COMPILING = 'Compiling llama.cpp (about five minutes on two cores)';
 
 /** The steps after the environment was made, each a run of its Python. */
-export function stepsOf({ files, wheel, requirements, engineWheel }: Inputs): Step[] {
+export function stepsOf({ files, wheel, requirements, engine }: Inputs): Step[] {
   const locked = [...PIP, '--require-hashes'];
-  const engine: Step[] =
-    engineWheel === ''
-      ? []
-      : [
+  const built: Step[] =
+    engine.kind === 'wheel'
+      ? [
           {
             title: 'Installing your llama-cpp-python',
             share: 10,
-            arguments: [...PIP, '--no-deps', engineWheel],
+            arguments: [...PIP, '--no-deps', engine.wheel],
           },
-        ];
-  const title = engineWheel === '' ? COMPILING : 'Installing what it needs';
+        ]
+      : [];
+  const title = engine.kind === 'compiled' ? COMPILING : 'Installing what it needs';
   return [
     { title: 'Preparing pip', share: 5, arguments: [...locked, '-r', `${files}/pip.txt`] },
     // Only when it is talkative does pip pass on how far a compiler is.
@@ -42,7 +62,7 @@ export function stepsOf({ files, wheel, requirements, engineWheel }: Inputs): St
       share: 80,
       arguments: [...locked, '--verbose', '--build-constraint', `${files}/build.txt`, '-r', requirements],
     },
-    ...engine,
+    ...built,
     { title: 'Installing cope-lsp', share: 5, arguments: [...PIP, '--no-deps', '--no-index', wheel] },
     { title: 'Trying it', share: 5, arguments: ['-m', 'cope_lsp', '--version'] },
   ];

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { causeOf, choosePython, progressOf, stepsOf, withoutPackage } from '../src/install_steps.ts';
+import {
+  causeOf,
+  chooseEngine,
+  choosePython,
+  progressOf,
+  stepsOf,
+  withoutPackage,
+} from '../src/install_steps.ts';
 
 const python = (program: string, minor: number, hasVenv = true) => ({
   program,
@@ -50,12 +57,21 @@ for (const [said, what] of SAID) {
   });
 }
 
+test('llama.cpp is compiled where it can be, and else a llama-server on the PATH runs the model', () => {
+  assert.deepEqual(chooseEngine('', [], undefined), { kind: 'compiled' });
+  assert.deepEqual(chooseEngine('', [], '/usr/bin/llama-server'), { kind: 'compiled' });
+  assert.deepEqual(chooseEngine('/w.whl', ['cmake'], undefined), { kind: 'wheel', wheel: '/w.whl' });
+  const program = '/usr/bin/llama-server';
+  assert.deepEqual(chooseEngine('', ['cmake'], program), { kind: 'llama-server', program });
+  assert.match(chooseEngine('', ['cmake', 'make'], undefined) as string, /lacks cmake and make/);
+});
+
 test('everything that comes from an index is checked against a hash, and the server from none', () => {
   const steps = stepsOf({
     files: '/f',
     wheel: '/f/cope_lsp-0.1.0-py3-none-any.whl',
     requirements: '/f/run.txt',
-    engineWheel: '',
+    engine: { kind: 'compiled' },
   });
   const installs = steps.map((step) => step.arguments).filter((each) => each.includes('install'));
   assert.equal(installs.length, 3);
@@ -77,9 +93,9 @@ test('a wheel of the user takes the place of the one that would be compiled', ()
     files: '/f',
     wheel: 'w.whl',
     requirements: 'r.txt',
-    engineWheel: '/mine/llama.whl',
+    engine: { kind: 'wheel', wheel: '/w.whl' },
   });
-  assert.ok(steps.some((step) => step.arguments.at(-1) === '/mine/llama.whl'));
+  assert.ok(steps.some((step) => step.arguments.at(-1) === '/w.whl'));
 });
 
 test('how far a compiler is can be read from what pip passes on', () => {
