@@ -10,32 +10,13 @@
 # newer versions.
 set -euo pipefail
 
+# shellcheck source=tests/editors/once.sh
+source "$(dirname "${BASH_SOURCE[0]}")/once.sh"
+
 RECIPE=1 # Raise it when this script unpacks differently: older directories are then built again.
 PACKAGES=(neovim llama.cpp patchelf)
 PROGRAMS=(nvim llama-bench llama-server llama-quantize)
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-
-die() {
-  printf 'setup_sid: %s\n  next: %s\n' "$1" "$2" >&2
-  exit 1
-}
-
-main() {
-  local dir=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/cope-lsp-tests/sid}
-  if is_complete "$dir"; then
-    cat "$dir/versions.txt"
-    return
-  fi
-  check_machine
-  dir=$(realpath -m "$dir")
-  mkdir -p "$(dirname "$dir")"
-  exec 9>"$dir.lock"
-  flock 9 # Two test runs at once: the second one waits here and finds the work done.
-  is_complete "$dir" || build "$dir"
-  cat "$dir/versions.txt"
-}
-
-is_complete() { [[ -f $1/versions.txt && -f $1/recipe-$RECIPE ]]; }
 
 check_machine() {
   local tool
@@ -168,4 +149,4 @@ print_versions() {
     [[ $("$bin/llama-quantize" --help) == usage:* ]]
 }
 
-[[ ${BASH_SOURCE[0]} != "$0" ]] || main "$@" # another setup may take the functions from here
+[[ ${BASH_SOURCE[0]} != "$0" ]] || once sid "$@" # another setup may take the functions from here

@@ -16,22 +16,7 @@ PACKAGES=(emacs-nox elpa-lsp-mode hx tmux patchelf)
 # What Emacs needs only to compile, or to be installed.
 UNUSED=(binutils '*-dev' 'lib*san*' perl perl-modules 'libperl*' linux-libc install-info libc-gconv-modules-extra)
 
-others_main() {
-  local dir=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/cope-lsp-tests/others}
-  if is_complete "$dir"; then
-    cat "$dir/versions.txt"
-    return
-  fi
-  check_machine
-  dir=$(realpath -m "$dir")
-  mkdir -p "$(dirname "$dir")"
-  exec 9>"$dir.lock"
-  flock 9 # Two test runs at once: the second one waits here and finds the work done.
-  is_complete "$dir" || build_others "$dir"
-  cat "$dir/versions.txt"
-}
-
-build_others() {
+build() {
   local dir=$1 tmp=$1.tmp name
   rm -rf "$tmp"
   mkdir -p "$tmp/apt/lists/partial" "$tmp/apt/cache/archives/partial" "$tmp/bin"
@@ -103,4 +88,4 @@ versions_of_others() {
   "$bin/tmux" -V
 }
 
-others_main "$@"
+once others "$@"

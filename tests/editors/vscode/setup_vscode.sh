@@ -8,30 +8,11 @@
 # moved afterwards; delete it to build it again.
 set -euo pipefail
 
+# shellcheck source=tests/editors/once.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../once.sh"
+
 readonly RECIPE=1 # Raise it when this script builds differently: older directories are then built again.
 readonly NODE=24.21.0 CODE_SERVER=4.139.1 CHROMIUM=153.0.0 FONTS=2.37.3
-
-die() {
-  printf 'setup_vscode: %s\n  next: %s\n' "$1" "$2" >&2
-  exit 1
-}
-
-main() {
-  local dir=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/cope-lsp-tests/vscode}
-  if is_complete "$dir"; then
-    cat "$dir/versions.txt"
-    return
-  fi
-  check_machine
-  dir=$(realpath -m "$dir")
-  mkdir -p "$(dirname "$dir")"
-  exec 9>"$dir.lock"
-  flock 9 # Two test runs at once: the second one waits here and finds the work done.
-  is_complete "$dir" || build "$dir"
-  cat "$dir/versions.txt"
-}
-
-is_complete() { [[ -f $1/versions.txt && -f $1/recipe-$RECIPE ]]; }
 
 check_machine() {
   local tool
@@ -145,4 +126,4 @@ compile_logger() {
   JOBS=max PATH="$2/bin:$PATH" npm_config_nodedir=$2 npm_in "$1" rebuild --ignore-scripts=false @vscode/spdlog
 }
 
-main "$@"
+once vscode "$@"
