@@ -2,9 +2,11 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+
+from tests.models.provider import Provider
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +18,15 @@ def scale() -> Callable[[int, int], int]:
 def scaled(short: int, full: int) -> int:
     """Return `full` when COPE_LSP_PROVE is set, as `make prove` does."""
     return full if os.environ.get("COPE_LSP_PROVE") else short
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """Start a hosted model on loopback, which counts what it is sent."""
+    made = Provider()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
 
 
 def pytest_configure() -> None:

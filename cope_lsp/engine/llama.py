@@ -18,12 +18,12 @@ import numpy.typing as npt
 
 from cope_lsp.engine import chat_formats, fim_formats
 from cope_lsp.engine.fim_formats import FimFormat
+from cope_lsp.engine.threads import thread_count
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.errors import CopeError, ModelFileError
 from cope_lsp.values import FimOrder, FimRole, ModelInfo
 
 _LOG_LEVEL_WARN = 2
-_ONE_THREAD_PARAMETERS_MAX = 30_000_000
 _CHAT_TEMPLATE_BYTES_MAX = 262_144
 _GUARD = "☺"
 
@@ -52,23 +52,6 @@ def start_backend() -> None:
     """Prepare llama.cpp once per process, with its log kept in memory instead of printed."""
     api.llama_log_set(_remember_log, ctypes.c_void_p(0))
     api.llama_backend_init()
-
-
-def thread_count(wanted: int, parameters: int) -> int:
-    """Return `wanted`, or for 0 a number that suits this machine and a model of so many `parameters`.
-
-    A tiny model spends more time at the barriers between threads than at work. Above four logical cores
-    half of them: decoding is bound by memory, and hyper-threads only wait.
-    """
-    if wanted > 0:
-        return wanted
-    if parameters < _ONE_THREAD_PARAMETERS_MAX:
-        return 1
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows have no affinity mask
-        cores = os.cpu_count() or 1
-    return cores if cores <= 4 else cores // 2
 
 
 class LlamaModel:

@@ -1,7 +1,7 @@
 """The engine as the server sees it: a child process that is started when needed and may die.
 
 States: not started, running, or off. A dead worker is started again for the next request, a few times in
-`DEATHS_WINDOW_S`; then the engine is off, with a reason for the user.
+five minutes; then the engine is off, with a reason for the user.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cope_lsp.engine.deaths import Deaths, last_words
 from cope_lsp.engine.foreign import NotAModel
 from cope_lsp.engine.header import read_header
 from cope_lsp.engine.wire import (
@@ -38,7 +39,6 @@ from cope_lsp.errors import CopeError, EngineUnavailableError, FrameError, Gener
 from cope_lsp.values import Generation, ModelInfo, ModelState, Sample, Usage
 
 RESTARTS_MAX = 3
-DEATHS_WINDOW_S = 300.0
 LOAD_TIMEOUT_S = 120.0
 ANSWER_GRACE_S = 5.0
 """How long after its deadline or its cancellation a generation may stay unanswered before the worker
@@ -77,8 +77,7 @@ class EngineProcess:
         self._ids = itertools.count(1)
         self._worker: _Worker | None = None
         self._loading: asyncio.Task[_Worker] | None = None
-        self._restarts_max = restarts_max
-        self._deaths: deque[float] = deque(maxlen=restarts_max + 1)
+        self._deaths = Deaths("the engine", restarts_max)
         self._off: EngineUnavailableError | ModelFileError | None = None
         self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
 
@@ -238,25 +237,13 @@ class EngineProcess:
             self._death("died")
         await _bury(worker.process)
         for queue in worker.answers.values():
-            queue.put_nowait(_WorkerDiedError(f"the engine died{self._last_words()}"))
+            queue.put_nowait(_WorkerDiedError(f"the engine died{last_words(self._stderr)}"))
 
     def _death(self, what: str) -> EngineUnavailableError:
         """Count a death; the last one allowed turns the engine off."""
-        error = EngineUnavailableError(f"the engine {what}{self._last_words()}")
-        self._deaths.append(time.monotonic())
-        died_often = len(self._deaths) > self._restarts_max
-        if died_often and self._deaths[-1] - self._deaths[0] < DEATHS_WINDOW_S:
-            error = self._off = EngineUnavailableError(
-                f"the engine is off: it died {len(self._deaths)} times in {DEATHS_WINDOW_S:.0f} s"
-                f"{self._last_words()}. `cope-lsp doctor` looks for the cause; "
-                "restart the server to try again."
-            )
+        error = self._deaths.add(what, self._stderr)
+        self._off = self._off or self._deaths.too_many
         return error
-
-    def _last_words(self) -> str:
-        """Return the end of what the worker printed, in brackets, as one clean line."""
-        printed = "".join(char for char in "".join(list(self._stderr)[-1:]) if char.isprintable())
-        return f" ({printed[-200:]})" if printed else ""
 
     async def _keep_stderr(self, stream: asyncio.StreamReader) -> None:
         """Drain what native code prints, so that it never blocks, and remember the end of it."""
@@ -272,7 +259,7 @@ class EngineProcess:
             answer = await asyncio.wait_for(queue.get(), max(0.0, deadline - time.monotonic()))
         except TimeoutError:
             if self._worker is not worker:  # another generation noticed first: it hung once
-                raise EngineUnavailableError(f"the engine died{self._last_words()}") from None
+                raise EngineUnavailableError(f"the engine died{last_words(self._stderr)}") from None
             await self._reap(worker)
             raise self._death("did not answer and was stopped") from None
         if isinstance(answer, EngineUnavailableError):

@@ -20,14 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
+from cope_lsp.engine.deaths import Deaths
 from cope_lsp.engine.foreign import NotAModel
 from cope_lsp.engine.header import Header, read_header
 from cope_lsp.engine.process import (
-    DEATHS_WINDOW_S,
     LOAD_TIMEOUT_S,
     WORKER_ENVIRONMENT,
     kill_child,
 )
+from cope_lsp.engine.threads import thread_count
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.errors import CopeError, EngineUnavailableError, GenerationError, ModelFileError
 from cope_lsp.models.dialect import Card
@@ -43,7 +44,6 @@ SOCKET_FOLDER_BYTES_MAX = 70
 """macOS takes 103 bytes for the path of a socket, Linux 107."""
 
 _STDERR_LINES = 20
-_SMALL_PARAMETERS_MAX = 30_000_000
 
 _FIM_KEYS: dict[str, FimRole] = {
     "fim_pre_token_id": "prefix",
@@ -91,10 +91,9 @@ class LlamaServerModel:
         self.path = path
         self._program = program
         self._settings = settings
-        self._restarts_max = restarts_max
         self._running: _Running | None = None
         self._loading: asyncio.Task[_Running] | None = None
-        self._deaths: deque[float] = deque(maxlen=restarts_max + 1)
+        self._deaths = Deaths(PROGRAM, restarts_max)
         self._off: CopeError | None = None
         self._printed: deque[str] = deque(maxlen=_STDERR_LINES)
         self._checks: set[asyncio.Task[None]] = set()
@@ -194,14 +193,12 @@ class LlamaServerModel:
 
     async def _spawn(self, socket: Path, header: Header) -> asyncio.subprocess.Process:
         settings = self._settings
-        threads = settings.threads or (1 if header.parameters < _SMALL_PARAMETERS_MAX else 0)
+        threads = thread_count(settings.threads, header.parameters)
         arguments = ["-m", str(self.path), "--host", str(socket), "-np", str(settings.sequences)]
         arguments += ["-c", str(settings.context_tokens), "--kv-unified", "--no-webui", "--offline"]
-        arguments += ["-ngl", str(settings.gpu_layers), *(["-t", str(threads)] if threads else [])]
+        arguments += ["-ngl", str(settings.gpu_layers), "-t", str(threads)]
         arguments += ["-ctk", settings.cache_type, "-ctv", settings.cache_type]
-        if (
-            settings.gpu_layers == 0
-        ):  # as in our own engine, so that a text does not depend on what else is drawn
+        if settings.gpu_layers == 0:  # as in our engine: a text must not depend on what else is drawn
             arguments += ["-fa", "off"]
         # Nothing of what a user has set for a server of their own may change ours, or open a port.
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("LLAMA_", "HF_"))}
@@ -254,21 +251,10 @@ class LlamaServerModel:
 
     def _death(self, what: str) -> EngineUnavailableError:
         """Count a death; the last one allowed turns the engine off."""
-        error = EngineUnavailableError(f"{PROGRAM} {what}{self._last_words()}")
-        self._deaths.append(time.monotonic())
-        died_often = len(self._deaths) > self._restarts_max
-        if died_often and self._deaths[-1] - self._deaths[0] < DEATHS_WINDOW_S:
-            msg = f"{PROGRAM} is off: it died {len(self._deaths)} times in {DEATHS_WINDOW_S:.0f} s"
-            step = "`cope-lsp doctor` looks for the cause; restart the server to try again"
-            error = EngineUnavailableError(f"{msg}{self._last_words()}. {step}.")
-            self._off = error
-        return error
-
-    def _last_words(self) -> str:
         causes = [line for line in self._printed if "error loading model:" in line]
-        said = (causes or [*self._printed])[-1:]
-        printed = "".join(char for char in "".join(said) if char.isprintable())
-        return f" ({printed[-200:]})" if printed else ""
+        error = self._deaths.add(what, causes or self._printed)
+        self._off = self._off or self._deaths.too_many
+        return error
 
 
 def _make_folder() -> Path:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +12,6 @@ from tests.cli.conftest import Shell, is_clean
 from tests.models.provider import COST_NUSD, Provider, write_prices
 
 TEXT = "def merge(a, b):\n    pass\n"
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    made = Provider()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
 
 
 @pytest.fixture

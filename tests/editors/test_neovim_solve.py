@@ -1,7 +1,7 @@
 """Functions written, planned and mended in a real Neovim with keys alone; server and models are real, too."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,15 +48,12 @@ def start(start_editor: StartEditor) -> Start:
 
 
 @pytest.fixture
-def provider(tmp_path: Path) -> Iterator[Provider]:
-    made = Provider()
-    made.text = GUIDELINE
+def provider(provider: Provider, tmp_path: Path) -> Provider:
+    provider.text = GUIDELINE
     prices = tmp_path / ".config" / "cope-lsp" / "prices.toml"
     prices.parent.mkdir(parents=True)
-    write_prices(prices, made.url)
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    write_prices(prices, provider.url)
+    return provider
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The real SDK against a real server on loopback: every POST has its reservation."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,14 +33,6 @@ STATUSES = {
     307: "redirected",
 }
 UNCHARGED = {400, 401, 402, 403, 404, 413, 429}
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    made = Provider()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
 
 
 class Setting:

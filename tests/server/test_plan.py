@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,6 @@ TEXT = 'import os\n\n\ndef merge(a, b):\n    """Merge."""\n\n\ndef other():\n   
 ALLOW = "Allow for this project"
 
 Plan = Callable[..., Json]
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    made = Provider()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A solve that a hosted model helps with: after a yes, for what was agreed, and it may say what it likes."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from tests.server.wire_client import Json, wait_until
 
 ALLOW, NEVER, NOT_NOW, ASK = "Allow for this project", "Never for this project", "Not now", "Ask"
 WRITTEN = "def schedule(jobs, machines, costs):\n    return dict(zip(jobs, machines))\n"
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    made = Provider()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
 
 
 class Start:

@@ -15,7 +15,6 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.editors.vscode.code_server import CodeServer, Programs, running
 from tests.editors.vscode.window import Window, close_window, open_window
-from tests.models.provider import Provider
 
 HERE = Path(__file__).parent
 collect_ignore = [] if os.environ.get("COPE_LSP_SCREENSHOTS") else ["test_pictures.py"]
@@ -164,15 +163,6 @@ def restart(shared_window: Window, vscode: CodeServer, tmp_path: Path) -> Restar
         expect(shared_window.status.locator(".codicon-check")).to_be_visible()
 
     return start
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    """Start a hosted model on loopback, which counts what it is sent."""
-    made = Provider()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
 
 
 @pytest.hookimpl(wrapper=True)
