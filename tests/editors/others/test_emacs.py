@@ -1,6 +1,7 @@
 """Emacs with the lines of docs/editors.md, for Eglot and for lsp-mode: text accepted, a function written."""
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ PRELUDE = """
 (server-start)
 """
 EGLOT, LSP_MODE = 0, 1
+EGLOT_S = 10
+"""How long Eglot waits for a command, unless the settings say otherwise."""
 LSP_IS_READY = """(and (bound-and-true-p lsp--buffer-workspaces)
   (eq 'initialized (lsp--workspace-status (car lsp--buffer-workspaces))))"""
 COMPLETED = STUB.removesuffix("return\n") + "return a + b\n"
@@ -127,8 +130,10 @@ def test_a_code_action_of_eglot_writes_a_function(start: Start) -> None:
     screen = emacs.terminal.wait_for("Choose an option: Apply")
     assert "cope: double_price: solved" in screen
     assert emacs.text() == STUB, "nothing is changed before the user has agreed"
+    time.sleep(EGLOT_S + 1)  # who reads the question may take longer than Eglot would have waited
     emacs.terminal.press("Enter")
     emacs.wait("the function", lambda: emacs.text() == WRITTEN)
+    assert "Timed out" not in emacs.terminal.screen()
 
 
 def test_ghost_text_of_lsp_mode_is_seen_and_accepted(start: Start) -> None:
