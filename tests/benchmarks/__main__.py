@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cope_lsp.models.catalog import embedded_path
-from tests.benchmarks import money, redaction, samples, startup, throughput
+from tests.benchmarks import cages, money, redaction, samples, startup, throughput
 from tests.benchmarks.measure import Measurement
 from tests.random_model import LAPTOP, write_random_model
 
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _measure(repetitions: int) -> list[Measurement]:
-    rows = money.measure() + redaction.measure(repetitions) + startup.measure(repetitions)
+    rows = money.measure() + redaction.measure(repetitions) + cages.measure() + startup.measure(repetitions)
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         _say("writing a model of 0.4 billion random weights")

@@ -32,6 +32,18 @@ def test_none():
 """
 
 
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp"}
+"""Of what runs in a cage."""
+
+
+def write_many_files(folder: Path) -> None:
+    """Write 10,000 modules in 100 folders."""
+    for number in range(100):
+        (folder / str(number)).mkdir()
+        for file in range(100):
+            (folder / str(number) / f"{file}.py").write_text(f"X = {file}\n")
+
+
 def build_python(folder: Path, base: str = sys.executable) -> Path:
     """Return the interpreter of a new environment with pytest in it."""
     subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True)
