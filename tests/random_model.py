@@ -58,6 +58,43 @@ def write_random_model(
     return path
 
 
+def write_recurrent_model(path: Path, *, width: int = 64, seed: int = 0) -> Path:
+    """Write a model with random weights whose memory is a state that is carried along: Mamba, one layer."""
+    random = np.random.default_rng(seed)
+    inner, state, rank, kernel = 2 * width, 16, 4, 4
+    writer = GGUFWriter(path, "mamba")
+    writer.add_name("random-mamba")
+    vocabulary = _copy_vocabulary(writer, fim=True)
+    writer.add_context_length(2048)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(0)
+    writer.add_head_count(0)
+    writer.add_block_count(1)
+    writer.add_ssm_conv_kernel(kernel)
+    writer.add_ssm_inner_size(inner)
+    writer.add_ssm_state_size(state)
+    writer.add_ssm_time_step_rank(rank)
+    writer.add_layer_norm_rms_eps(1e-5)
+    shapes = {
+        "token_embd.weight": (vocabulary, width),
+        "blk.0.ssm_in.weight": (2 * inner, width),
+        "blk.0.ssm_conv1d.weight": (inner, kernel),
+        "blk.0.ssm_conv1d.bias": (inner,),
+        "blk.0.ssm_x.weight": (rank + 2 * state, inner),
+        "blk.0.ssm_dt.weight": (inner, rank),
+        "blk.0.ssm_dt.bias": (inner,),
+        "blk.0.ssm_out.weight": (width, inner),
+        "blk.0.ssm_d": (inner,),
+    }
+    for name, shape in shapes.items():
+        writer.add_tensor(name, random.normal(0, 0.3, shape).astype(np.float32))
+    writer.add_tensor("blk.0.ssm_a", -np.exp(random.normal(0, 1, (inner, state))).astype(np.float32))
+    for name in ("blk.0.attn_norm.weight", "output_norm.weight"):
+        writer.add_tensor(name, np.ones(width, dtype=np.float32))
+    _finish(writer)
+    return path
+
+
 def write_exact_copy(path: Path) -> Path:
     """Write the embedded model with its weights in 32 bits: the same network without rounding on the way."""
     reader = GGUFReader(embedded_path())

@@ -132,8 +132,6 @@ class Lanes:
             self.forget(lane)
             kept = 0
         lane.tokens = prompt[:kept]
-        if moved is None and kept == 0:
-            lane.drift = 0
         return moved
 
     def insert(self, lane: Lane, prompt: list[int], moved: Moved) -> None:
@@ -145,12 +143,14 @@ class Lanes:
     def _set_aside(self, lane: Lane, prompt: list[int], kept: int, mark: int) -> Moved | None:
         found = behind_mark(lane.tokens, prompt, kept, mark)
         idle = self.idle()
+        drift = lane.drift
+        if kept <= _first(lane.tokens, mark):
+            lane.drift = 0  # what follows the mark is computed anew, unless it is moved
         if found is None or not idle or not self._context.can_shift:
             return None
         old, new, length = found
-        drift = lane.drift + (old - kept) + (new - kept)
+        drift += (old - kept) + (new - kept)
         if length < MOVED_TOKENS_MIN or drift > DRIFT_MAX:
-            lane.drift = 0  # what follows is computed anew
             return None
         aside = idle[0]
         self.occupy(aside)
@@ -179,6 +179,11 @@ def behind_mark(old: Sequence[int], new: Sequence[int], kept: int, mark: int) ->
         return None
     length = common_prefix(old[at_old:], new[at_new:-1])
     return (at_old, at_new, length) if length else None
+
+
+def _first(tokens: Sequence[int], token: int) -> int:
+    """Return where a token stands first; the number of tokens when it does not."""
+    return next((at for at, each in enumerate(tokens) if each == token), len(tokens))
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:

@@ -237,7 +237,9 @@ class LlamaContext:
         if not self.pointer:
             raise ModelFileError(f"llama.cpp cannot make a context: {_last_error()}")
         self._memory = api.llama_get_memory(self.pointer)
-        self.can_shift = bool(api.llama_memory_can_shift(self._memory))
+        # A state that is carried along has no positions, and neither have keys that were made without them.
+        rotates = api.llama_model_rope_type(model.pointer) != api.LLAMA_ROPE_TYPE_NONE
+        self.can_shift = bool(model.forgets_ends and rotates and api.llama_memory_can_shift(self._memory))
         """Whether what is remembered can be moved to other positions."""
         self._batch: Any = api.llama_batch_init(settings.batch_tokens, 0, 1)
         self.batch_tokens = settings.batch_tokens
@@ -276,9 +278,9 @@ class LlamaContext:
         if status != 0:
             raise DecodeError(f"llama_decode returned {status}: {_last_error()}")
 
-    def drop_batch(self) -> None:
-        """Empty the batch without evaluating it."""
-        self._batch.n_tokens = 0
+    def drop(self, tokens: int | None = None) -> None:
+        """Take the last tokens out of the batch without evaluating them; None: all."""
+        self._batch.n_tokens = 0 if tokens is None else self._batch.n_tokens - tokens
 
     def logits(self, row: int) -> Logits:
         """Return the logits at `row` of the batch decoded last; they change with the next decode."""
@@ -291,6 +293,10 @@ class LlamaContext:
     def forget(self, sequence: int, start: int = 0) -> bool:
         """Forget a sequence from position `start` on; False when the model can only forget all of it."""
         return bool(api.llama_memory_seq_rm(self._memory, sequence, start, -1))
+
+    def last_position(self, sequence: int) -> int:
+        """Return the highest position that a sequence remembers; -1: it remembers nothing."""
+        return int(api.llama_memory_seq_pos_max(self._memory, sequence))
 
     def copy(self, source: int, target: int, start: int, end: int) -> None:
         """Let `target` share what `source` remembers from position `start` to before `end`."""

@@ -31,6 +31,10 @@ IDLE_TOKENS_MAX = 1024
 nothing. Attention runs over all cells in use, also those of others."""
 
 
+RESERVE_SHARE = 4
+"""Batch jobs leave one cell in so many to interactive ones, which would find no room otherwise."""
+
+
 @dataclass(slots=True, eq=False)
 class _Draft:
     """One sample being drawn: `last` is its newest token, not evaluated yet."""
@@ -124,10 +128,11 @@ class Scheduler:
                 return False
             if job.evaluated < len(job.prompt) - 1:
                 self._prefill(job)
-            else:
-                self._grow(job)
+                return True
+            return self._grow(job)
         except (DecodeError, NoSpaceError, ValueError) as error:
-            self._context.drop_batch()
+            self._context.drop()
+            job.waiting.clear()  # nothing is copied any more from a prompt that nobody remembers now
             self._forget_lanes_of(job)
             self._end(job, str(error))
         return True
@@ -192,20 +197,23 @@ class Scheduler:
 
     # -- the drafts ---------------------------------------------------------------------------
 
-    def _grow(self, job: _Job) -> None:
-        """Draw one more token for every draft of the job, and those that were guessed."""
+    def _grow(self, job: _Job) -> bool:
+        """Draw a token for every draft of the job, and those that were guessed; False: it must wait."""
         self._begin_drafts(job)
+        if not job.drafts:
+            return False
         self._queue(job.drafts)
         alone = job.drafts[0] if job.generation.samples == 1 else None
         if alone is not None:
             self._guess(alone, job.generation.limits)
-        took = self._decode()
+        took = self._decode(alone)
         job.decode_s += took
         before = job.output_tokens
         self._sample(job)
         if alone is not None:
             self._pace.learn(1 + len(alone.guesses), took, job.output_tokens - before - 1)
             alone.guesses.clear()
+        return True
 
     def _guess(self, draft: _Draft, limits: Limits) -> None:
         """Put tokens that may follow behind the last one of a draft."""
@@ -219,14 +227,14 @@ class Scheduler:
             self._context.add(token, position, draft.lane.sequence, logits=True)
 
     def _begin_drafts(self, job: _Job) -> None:
-        """Start as many waiting drafts as there are lanes and cells; batch work leaves one lane free."""
-        spare = 0 if job.generation.priority == "interactive" else 1
+        """Start as many waiting drafts as there are lanes and cells; batch work leaves some of both free."""
+        is_batch = job.generation.priority == "batch"
         cells = self._context.context_tokens - len(job.prompt)
-        at_once = cells // job.generation.limits.output_tokens_max
+        reserve = self._context.context_tokens // RESERVE_SHARE if is_batch else 0
+        at_once = max(1, (cells - reserve) // job.generation.limits.output_tokens_max)
         while job.waiting and len(job.drafts) < at_once:
-            lane = job.lane if job.waiting[0] == 0 else self._copy_of_prompt(job, spare)
+            lane = self._lane_for_draft(job, spare=1 if is_batch else 0)
             if lane is None:
-                assert job.drafts, "draft 0 has the job's own lane"
                 return
             index = job.waiting.pop(0)
             sampler = Sampler(job.generation.sampling, index)
@@ -240,10 +248,19 @@ class Scheduler:
         certain = wanted.samples == 1 and wanted.sampling.temperature <= 0
         return certain and self._speculates and self._pace.is_worthwhile
 
-    def _copy_of_prompt(self, job: _Job, spare: int) -> Lane | None:
+    def _lane_for_draft(self, job: _Job, spare: int) -> Lane | None:
+        """Return a lane that remembers the prompt; None while others hold them all.
+
+        One draft takes the job's own lane. A state that is carried along could not be brought back to the
+        prompt for those that follow, so there none does where there are several.
+        """
         assert job.lane is not None
-        enough = len(self._lanes.idle()) > spare
-        return self._lanes.copy(job.lane, job.prompt[:-1]) if enough else None
+        has_own = self._model.forgets_ends or job.generation.samples == 1
+        if has_own and job.waiting[0] == 0:
+            return job.lane
+        if len(self._lanes.idle()) > spare:
+            return self._lanes.copy(job.lane, job.prompt[:-1])
+        return job.lane if has_own and not job.drafts else None
 
     def _queue(self, drafts: list[_Draft]) -> None:
         for draft in drafts:
@@ -321,13 +338,19 @@ class Scheduler:
         for draft in job.drafts:
             self._lanes.forget(draft.lane)
 
-    def _decode(self) -> float:
-        """Decode the batch and return the seconds it took; forget idle lanes when there is no room."""
+    def _decode(self, guessing: _Draft | None = None) -> float:
+        """Decode the batch and return the seconds it took.
+
+        When there is no room, guesses are given up first, and then what idle lanes remember.
+        """
         started = time.perf_counter()
         while True:
             try:
                 self._context.decode()
                 return time.perf_counter() - started
             except NoSpaceError:
-                if not self._lanes.make_room():
+                if guessing is not None and guessing.guesses:
+                    self._context.drop(len(guessing.guesses))
+                    guessing.guesses.clear()
+                elif not self._lanes.make_room():
                     raise

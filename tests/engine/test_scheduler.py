@@ -1,0 +1,253 @@
+"""The scheduler on a real model, step by step: what a job leaves behind that ends amid something."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from gguf import GGMLQuantizationType
+
+from cope_lsp.engine.lanes import Lanes
+from cope_lsp.engine.llama import DecodeError, LlamaContext, LlamaModel, NoSpaceError, start_backend
+from cope_lsp.engine.scheduler import Scheduler
+from cope_lsp.engine.wire import Drawn, EngineSettings, Finished, Message
+from cope_lsp.values import FimMark, Generation, Limits, Prompt, Sample, Text
+from tests.random_model import Shape, write_random_model, write_recurrent_model
+
+LINES = "".join(f"def step_{n}(x):\n    return x + {n}\n\n\n" for n in range(12))
+REPEATING = "x = 1\n" * 40
+NEW = "value = 1\nother = 2\n" * 4
+"""More tokens than one batch of a prompt takes, and fewer than let what was moved drift too far."""
+
+
+class Context(LlamaContext):
+    """Counts its batches, and fails when a test says so."""
+
+    def __init__(self, model: LlamaModel, settings: EngineSettings) -> None:
+        super().__init__(model, settings)
+        self.batches = 0
+        self.fails: Callable[[int], Exception | None] = lambda _: None
+
+    def decode(self) -> None:
+        self.batches += 1
+        if (error := self.fails(self.batches)) is not None:
+            raise error
+        super().decode()
+
+
+class Bench:
+    """A scheduler with all that belongs to it."""
+
+    def __init__(self, path: Path, **settings: object) -> None:
+        start_backend()
+        chosen = EngineSettings(cache_type="f32", **settings)  # type: ignore[arg-type]  # by name
+        self.model = LlamaModel(path, 0)
+        self.context = Context(self.model, chosen)
+        self.sent: list[Message] = []
+        self.scheduler = Scheduler(self.model, self.context, chosen, self.sent.append)
+        self._next = 0
+
+    @property
+    def lanes(self) -> Lanes:
+        return self.scheduler._lanes
+
+    def submit(self, wanted: Generation) -> int:
+        self._next += 1
+        self.scheduler.submit(self._next, wanted)
+        return self._next
+
+    def draw(self, wanted: Generation) -> tuple[list[Sample], Finished]:
+        job = self.submit(wanted)
+        while not self.scheduler.idle:
+            self.scheduler.step()
+        samples = [each.sample for each in self.sent if isinstance(each, Drawn) and each.id == job]
+        (end,) = (each for each in self.sent if isinstance(each, Finished) and each.id == job)
+        return sorted(samples, key=lambda sample: sample.index), end
+
+    def texts(self, wanted: Generation) -> list[str]:
+        samples, end = self.draw(wanted)
+        assert end.error == ""
+        return [sample.text for sample in samples]
+
+    def forget_all(self) -> None:
+        for lane in self.lanes.idle():
+            self.lanes.forget(lane)
+
+    def check_lanes(self) -> None:
+        """All lanes are free, and the context remembers of each what the lane says."""
+        idle = self.lanes.idle()
+        assert len(idle) == 9
+        for lane in idle:
+            if not lane.tokens:
+                assert self.context.last_position(lane.sequence) == -1
+            elif self.model.forgets_ends:
+                assert self.context.last_position(lane.sequence) >= len(lane.tokens) - 1
+
+    def close(self) -> None:
+        self.context.close()
+        self.model.close()
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "flat.gguf"
+    return write_random_model(path, Shape(layers=1), kind=GGMLQuantizationType.F32)
+
+
+@pytest.fixture(scope="module")
+def recurrent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_recurrent_model(tmp_path_factory.mktemp("models") / "mamba.gguf")
+
+
+@pytest.fixture
+def bench(flat: Path) -> Iterator[Bench]:
+    made = Bench(flat)
+    yield made
+    made.close()
+
+
+def wanted(prompt: Prompt | str, tokens: int = 12, samples: int = 1, *, batch: bool = False) -> Generation:
+    shown = (Text(prompt, 1800, "tail"),) if isinstance(prompt, str) else prompt
+    priority = "batch" if batch else "interactive"
+    return Generation(shown, Limits(tokens, 30.0), samples=samples, priority=priority)  # type: ignore[arg-type]
+
+
+def infilling(prefix: str) -> Prompt:
+    before, after = Text(prefix, 900, "tail"), Text(LINES, 900, "head", joined=True)
+    return (FimMark("prefix"), before, FimMark("suffix"), after, FimMark("middle"))
+
+
+# -- what is moved ------------------------------------------------------------------------------------
+
+
+def begin_with_something_set_aside(bench: Bench) -> int:
+    bench.texts(wanted(infilling(LINES)))
+    job = bench.submit(wanted(infilling(LINES + NEW), tokens=40))
+    bench.scheduler.step()
+    assert bench.scheduler._jobs[job].moved is not None, "the suffix waits in a lane of its own"
+    return job
+
+
+@pytest.mark.parametrize("end", ["cancel", "deadline", "failure", "no space"])
+def test_what_was_set_aside_is_given_back_however_the_job_ends(flat: Path, end: str) -> None:
+    bench = Bench(flat, batch_tokens=32)
+    job = begin_with_something_set_aside(bench)
+    match end:
+        case "cancel":
+            bench.scheduler.cancel(job)
+        case "deadline":
+            bench.scheduler._jobs[job].deadline = 0.0
+        case "failure":
+            bench.context.fails = lambda _: DecodeError("broken")
+        case "no space":
+            bench.context.fails = lambda _: NoSpaceError("full")
+    bench.scheduler.step()
+    bench.context.fails = lambda _: None
+    assert bench.scheduler.idle
+    bench.check_lanes()
+    warm = bench.texts(wanted(infilling(LINES + NEW)))
+    bench.forget_all()
+    assert warm == bench.texts(wanted(infilling(LINES + NEW)))
+    bench.close()
+
+
+# -- what is guessed ----------------------------------------------------------------------------------
+
+
+def test_a_text_that_repeats_itself_takes_fewer_batches_than_tokens(flat: Path) -> None:
+    guessing, plain = Bench(flat, speculation="always"), Bench(flat, speculation="never")
+    for text in (REPEATING, LINES):
+        before = guessing.context.batches, plain.context.batches
+        assert guessing.texts(wanted(text, tokens=120)) == plain.texts(wanted(text, tokens=120))
+        batches = guessing.context.batches - before[0]
+        assert batches < 0.8 * (plain.context.batches - before[1]), "some guesses were right"
+    assert guessing.scheduler._pace._right < 1.0, "some guesses were wrong"
+    for bench in (guessing, plain):
+        bench.check_lanes()
+        bench.close()
+
+
+def test_guesses_for_which_there_is_no_room_are_given_up(flat: Path) -> None:
+    plain, guessing = Bench(flat, speculation="never"), Bench(flat, speculation="always")
+    expected = plain.texts(wanted(REPEATING, tokens=60))
+    tried: list[int] = []
+
+    def fails(_: int) -> Exception | None:
+        full = guessing.context.batch_tokens - guessing.context.room
+        tried.append(full)
+        return NoSpaceError("full") if 1 < full <= 8 else None
+
+    guessing.context.fails = fails
+    assert guessing.texts(wanted(REPEATING, tokens=60)) == expected
+    assert max(each for each in tried if each <= 8) > 1, "there were guesses"
+    plain.close()
+    guessing.close()
+
+
+# -- failures and full contexts -----------------------------------------------------------------------
+
+
+def test_after_a_failed_batch_no_lane_claims_what_it_does_not_hold(flat: Path) -> None:
+    bench = Bench(flat, context_tokens=512)
+    text = "def add(a, b):\n    return"
+    cold = bench.texts(wanted(text))
+    bench.forget_all()
+    # With long texts three drafts run at once, so that others wait when the batch fails.
+    job = bench.submit(wanted(text, tokens=120, samples=8, batch=True))
+    bench.context.fails = lambda batch: DecodeError("broken") if batch > 6 else None
+    while not bench.scheduler.idle:
+        bench.scheduler.step()
+    bench.context.fails = lambda _: None
+    (end,) = (each for each in bench.sent if isinstance(each, Finished) and each.id == job)
+    assert end.error
+    bench.check_lanes()
+    samples, ended = bench.draw(wanted(text))
+    assert ended.usage.cached_tokens == 0
+    assert [sample.text for sample in samples] == cold
+    bench.close()
+
+
+def test_ghost_text_finds_room_beside_a_batch_that_could_fill_the_context(flat: Path) -> None:
+    bench = Bench(flat, context_tokens=512)
+    bench.submit(wanted(LINES[:600], tokens=94, samples=8, batch=True))
+    for _ in range(40):
+        bench.scheduler.step()
+    job = bench.submit(wanted("import json\n\n\ndef add(a, b):\n", tokens=40))
+    while not any(isinstance(each, Finished) and each.id == job for each in bench.sent):
+        bench.scheduler.step()
+    (end,) = (each for each in bench.sent if isinstance(each, Finished) and each.id == job)
+    assert (end.error, end.usage.output_tokens > 0) == ("", True)
+    bench.close()
+
+
+def test_several_interactive_drafts_take_turns_when_a_batch_holds_the_lanes(bench: Bench) -> None:
+    text = "def add(a, b):\n    return"
+    alone = bench.texts(wanted(text))
+    bench.submit(wanted("class A:\n", tokens=60, samples=8, batch=True))
+    for _ in range(4):
+        bench.scheduler.step()
+    assert bench.texts(wanted(text, samples=3)) == alone * 3
+
+
+# -- memories that cannot be cut or moved ---------------------------------------------------------------
+
+
+def test_a_state_that_is_carried_along_is_neither_moved_nor_cut(recurrent: Path) -> None:
+    bench = Bench(recurrent)
+    prompts = [infilling(LINES + NEW[:end]) for end in range(0, 40, 3)]
+    cold = []
+    for prompt in prompts:
+        bench.forget_all()
+        cold += bench.texts(wanted(prompt))
+    bench.forget_all()
+    assert [text for prompt in prompts for text in bench.texts(wanted(prompt))] == cold
+    bench.close()
+
+
+def test_drafts_of_a_state_that_is_carried_along_all_begin_at_the_prompt(recurrent: Path) -> None:
+    bench = Bench(recurrent)
+    text = "def add(a, b):\n    return"
+    alone = bench.texts(wanted(text, tokens=30))
+    bench.forget_all()
+    assert bench.texts(wanted(text, tokens=30, samples=12, batch=True)) == alone * 12
+    bench.check_lanes()
+    bench.close()
