@@ -25,6 +25,7 @@ from cope_lsp.ledger.entries import Summary
 from cope_lsp.ledger.ledger import Ledger
 from cope_lsp.ledger.teller import Teller
 from cope_lsp.models.base import TextModel
+from cope_lsp.models.elsewhere import about
 from cope_lsp.models.local import model_from, same_model
 from cope_lsp.models.question import Answer, Question, Quote
 from cope_lsp.models.remote import RemoteModel
@@ -148,9 +149,10 @@ class Assistant:
         Raises:
             CopeError: there is no small model, or the file may not be sent to the server that runs it.
         """
-        if objection := await self._objection(task.file.absolute().as_uri()):
+        uri = task.file.absolute().as_uri()
+        if objection := await self._objection(uri):
             raise CopeError(f"{task.file.name}: {objection}")
-        family = CodeFamily(task, self._model, checks)
+        family = CodeFamily(task, about(self._model, uri), checks)
         events: asyncio.Queue[Event | None] = asyncio.Queue()
         work = asyncio.create_task(
             run(
@@ -194,6 +196,15 @@ class Assistant:
     def model_state(self) -> ModelState:
         """Whether the local model is loaded. To ask does not load it."""
         return self._model.state
+
+    async def warm(self, uri: str) -> None:
+        """Load the small model for the file at `uri`, unless text of it may not go to where the model runs.
+
+        Raises:
+            CopeError: there is no model; the message says why.
+        """
+        if not await self._objection(uri):
+            await self._model.info()
 
     async def model_info(self) -> ModelInfo:
         """Return what is known of the local model, loading it first.

@@ -3,6 +3,8 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -29,9 +31,29 @@ def provider() -> Iterator[Provider]:
     made.server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def runtime_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Let no test meet the engine of another one, or of who runs the tests.
+
+    The folder is not below `tmp_path`: the path of a socket must be short.
+    """
+    with TemporaryDirectory(prefix="cope-") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
+
+
+_for_all_tests = TemporaryDirectory(prefix="cope-")
+
+
 def pytest_configure() -> None:
     """Let programs under test be interrupted, also when the tests run in the background of a shell.
 
     There SIGINT is ignored, and whatever is started inherits that.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["XDG_RUNTIME_DIR"] = _for_all_tests.name  # of what starts before the first test
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    _for_all_tests.cleanup()

@@ -83,6 +83,7 @@ MAY_CONNECT = {
     "egress/keyring_child.py": {"keyring"},
     "egress/loopback.py": {"h11", "http", "start_server"},
     "egress/offline.py": {"socket"},
+    "engine/local_socket.py": {"socket"},
     "models/claude.py": {"anthropic"},
     "models/faults.py": {"anthropic", "httpx2", "ssl"},
     "models/standin.py": {"http"},
@@ -115,6 +116,13 @@ def test_what_listens_does_so_on_loopback_only() -> None:
     (start,) = [call for call in calls if ast.unparse(call.func) == "asyncio.start_server"]
     assert ast.unparse(start.args[1]) == "ADDRESS"
     assert ADDRESS == "127.0.0.1"
+
+
+def test_sockets_of_the_engine_are_unix_sockets() -> None:
+    tree = ast.parse((PACKAGE / "engine" / "local_socket.py").read_text("utf-8"))
+    calls = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    made = {call for call in calls if call.startswith(("socket.socket(", "socket.create", "Socket("))}
+    assert made == {"socket.socket(socket.AF_UNIX)"}
 
 
 def test_the_sdk_gets_its_transport_from_the_gate_and_its_address_from_us() -> None:

@@ -11,17 +11,8 @@ from typing import Any
 
 import pytest
 
-from cope_lsp.config import (
-    PROJECT_FILE,
-    Config,
-    Loaded,
-    for_project,
-    is_offline,
-    load,
-    settings,
-    user_file,
-    with_editor_settings,
-)
+from cope_lsp.config import Config, Loaded, settings
+from cope_lsp.loading import PROJECT_FILE, for_project, is_offline, load, user_file, with_editor_settings
 from cope_lsp.setting import Setting, refused
 from cope_lsp.settings_file import FILE_BYTES_MAX
 
@@ -80,6 +71,7 @@ def test_every_field_is_a_setting_that_is_described() -> None:
 VALUES: list[tuple[str, str, str, Any]] = [
     # key, in a file, in the environment, the value
     ("model.path", '"/models/a.gguf"', "/models/a.gguf", Path("/models/a.gguf")),
+    ("model.draft_path", '"/models/b.gguf"', "/models/b.gguf", Path("/models/b.gguf")),
     ("model.endpoint", '"http://gpu:8000/v1"', "http://gpu:8000/v1", "http://gpu:8000/v1"),
     ("model.served_as", '"org/small"', "org/small", "org/small"),
     ("model.format", '"Qwen2.5-Coder"', "Qwen2.5-Coder", "Qwen2.5-Coder"),
@@ -87,6 +79,9 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("model.threads", "3", "3", 3),
     ("model.context_tokens", "1_024", "1_024", 1024),
     ("engine.backend", '"llama-server"', "llama-server", "llama-server"),
+    ("engine.shared", "false", "false", False),
+    ("engine.idle_s", "0", "0", 0),
+    ("engine.memory_mb", "2_000", "2_000", 2000),
     ("engine.restarts_max", "0", "0", 0),
     ("completion.enabled", "false", "false", False),
     ("completion.fallback", '"never"', "never", "never"),
@@ -528,7 +523,8 @@ LOAD = """
 import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
-from cope_lsp.config import Config, load
+from cope_lsp.config import Config
+from cope_lsp.loading import load
 loaded = load(project=Path(sys.argv[1]), environment={})
 assert loaded.config in (Config(), Config(offline=True)), loaded.config
 print(len(loaded.problems), sum(map(len, loaded.problems)))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cope_lsp.config import _flatten, settings
+from cope_lsp.config import settings
+from cope_lsp.loading import _flatten
 from cope_lsp.models.catalog import embedded_path
 
 ROOT = Path(__file__).parent.parent

@@ -36,6 +36,11 @@ class Plans:
         return replace(self, goal=plan) if plan.kind == "goal" else replace(self, guideline=plan)
 
 
+def memory_key(task: str, complaint: str = "") -> str:
+    """Return under what a plan is remembered: its task's key, and what was wrong when it was asked for."""
+    return f"{task}\n{complaint}"
+
+
 def handed_on(drafts: Sequence[Judged], goals: Sequence[Plan | None]) -> Plans:
     """Return the plans that the next stage begins with: the goal behind the majority's answer.
 

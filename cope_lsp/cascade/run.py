@@ -40,7 +40,7 @@ from cope_lsp.cascade.outcome import (
     failed_call,
     made_call,
 )
-from cope_lsp.cascade.plan import Plan, Plans, handed_on
+from cope_lsp.cascade.plan import Plan, Plans, handed_on, memory_key
 from cope_lsp.errors import HostedError, HostedFailedError, LedgerError
 from cope_lsp.ledger.entries import AMOUNT_NUSD_MAX, Summary, usd
 from cope_lsp.models.question import Answer, Question, Quote
@@ -270,7 +270,7 @@ class _Cascade:
             self.report(PlanWritten(known, 0, reused=True))
             self._begin(escalation.stage, plans.joined_by(known))
             return True
-        key = self._key(complaint)
+        key = memory_key(self.family.key, complaint)
         answer = await self._ask(escalation)
         if answer is None:
             return False
@@ -338,10 +338,7 @@ class _Cascade:
         return (self.plans if self.plans.goal else handed_on(judged, goals)), complaint
 
     async def _known_plan(self) -> Plan | None:
-        return await asyncio.to_thread(self.memory.recall, self._key(self._leaving()[1]))
-
-    def _key(self, complaint: str) -> str:
-        return f"{self.family.key}\n{complaint}"
+        return await asyncio.to_thread(self.memory.recall, memory_key(self.family.key, self._leaving()[1]))
 
     def _begin(self, place: int, plans: Plans) -> None:
         self.stage, self.rounds, self.plans = place, 0, plans

@@ -3,9 +3,9 @@
 import sys
 
 from cope_lsp.assistant import Assistant
-from cope_lsp.config import is_offline
 from cope_lsp.egress import offline
 from cope_lsp.ledger.entries import usd
+from cope_lsp.loading import is_offline
 from cope_lsp.models.question import Question, Quote
 
 
@@ -33,7 +33,7 @@ def consent(assistant: Assistant, question: Question, quote: Quote, *, yes: bool
         return True  # what was denied is refused by the gate, with the way to change it
     if offline.is_on() or is_offline(question.workspace):
         return True
-    if not yes and not _asked(
+    if not yes and not asked(
         f"{terms(quote)} {look}", f"May text of {question.workspace} be sent there, now and later?"
     ):
         return False
@@ -44,7 +44,7 @@ def consent(assistant: Assistant, question: Question, quote: Quote, *, yes: bool
 def money(quote: Quote, most_nusd: int) -> bool:
     """Ask whether a call may be made."""
     more = f", {usd(most_nusd)} with all that may follow" if most_nusd > quote.bound_nusd else ""
-    return _asked(
+    return asked(
         f"{quote.model} at {quote.endpoint} can be asked for at most {usd(quote.bound_nusd)}{more}.",
         "Ask it?",
     )
@@ -55,11 +55,11 @@ def can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def _asked(said: str, asked: str) -> bool:
+def asked(said: str, question: str) -> bool:
     """Ask on the terminal; without one there is nobody to ask, and the answer is no."""
     if not can_ask():
         return False
     print(said, file=sys.stderr)
-    print(f"{asked} [y/N] ", end="", file=sys.stderr)
+    print(f"{question} [y/N] ", end="", file=sys.stderr)
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cope_lsp.config import Config, Loaded, settings, user_file
+from cope_lsp.config import Config, Loaded, settings
+from cope_lsp.loading import user_file
 from cope_lsp.setting import Setting
 
 ACTIONS = ("show", "path", "schema")

@@ -18,15 +18,18 @@ from rich.table import Table
 
 from cope_lsp.assistant import Assistant
 from cope_lsp.choice import CHOSEN
-from cope_lsp.config import Config, Loaded, settings, user_file
+from cope_lsp.config import Config, Loaded, settings
 from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.key import find_key
 from cope_lsp.errors import CopeError, KeyStoreError, LedgerError
 from cope_lsp.ledger.entries import usd
 from cope_lsp.ledger.prices import PriceGap, PriceTable
+from cope_lsp.loading import user_file
 from cope_lsp.models import catalog
+from cope_lsp.models.base import TextModel
 from cope_lsp.models.llama_server import find_program
-from cope_lsp.models.local import has_llama_cpp
+from cope_lsp.models.local import LocalModel, NoEngine, has_llama_cpp, model_from
+from cope_lsp.models.remote import RemoteModel
 from cope_lsp.models.store import Store
 from cope_lsp.values import CompletionRequest, Document, ModelInfo, Silence
 from cope_lsp.version import __version__
@@ -105,29 +108,31 @@ async def _models(loaded: Loaded) -> list[Finding]:
 
 async def _model(assistant: Assistant, loaded: Loaded) -> list[Finding]:
     config = assistant.config
-    backend = _backend(config)
+    runner = model_from(config)  # as the assistant has it: nothing of it is started
+    backend = _backend(config, runner)
     started = time.perf_counter()
     try:
         model = await assistant.model_info()
         loaded_s = time.perf_counter() - started
-        return [backend, *_facts(model, config, loaded_s), await _probe(assistant, model)]
+        gpu = [_gpu(model, config.gpu_layers)] if isinstance(runner, LocalModel) else []
+        return [backend, *_facts(model, config, loaded_s), *gpu, await _probe(assistant, model)]
     except CopeError as error:
         return [backend, Finding("model", "broken", str(error), _other_model(loaded))]
 
 
-def _backend(config: Config) -> Finding:
+def _backend(config: Config, runner: TextModel) -> Finding:
     """Tell what runs the model, and which other ways there are."""
-    if config.model_endpoint:
+    if isinstance(runner, RemoteModel):
         fact = f"the server at {config.model_endpoint}; text around the cursor is sent there: cope-lsp sent"
         return Finding("backend", "ok", fact)
     wanted = config.engine_backend
     ours, program = has_llama_cpp(), find_program()
     here = ", ".join([*(["llama-cpp-python"] if ours else []), *([program] if program else [])])
-    used = "llama-cpp-python" if ours and wanted != "llama-server" else program
-    if used is None or (wanted == "llama-cpp" and not ours):
+    if isinstance(runner, NoEngine):
         fact = f"{wanted}; here: {here or 'neither llama-cpp-python nor llama-server'}"
         step = "pip install llama-cpp-python, or put llama.cpp's llama-server on PATH"
         return Finding("backend", "broken", fact, step)
+    used = "llama-cpp-python" if isinstance(runner, LocalModel) else program
     return Finding("backend", "ok", f"{wanted}; here: {here}; used: {used}")
 
 
@@ -159,8 +164,6 @@ def _facts(model: ModelInfo, config: Config, loaded_s: float) -> Iterator[Findin
         yield Finding("languages", "note", fact, "a larger model knows more: set model.path")
     else:
         yield Finding("languages", "ok", "the model names none: used in all")
-    if not config.model_endpoint and config.engine_backend != "llama-server" and has_llama_cpp():
-        yield _gpu(model, config.gpu_layers)
 
 
 def _gpu(model: ModelInfo, gpu_layers: int) -> Finding:

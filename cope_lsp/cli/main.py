@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cope_lsp.config import load
 from cope_lsp.egress import offline
 from cope_lsp.errors import CopeError
+from cope_lsp.loading import load
 from cope_lsp.version import __version__
 
 EXIT_FAILED = 1

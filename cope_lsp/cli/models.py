@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from cope_lsp.cli import models_bench, models_list, models_pull, models_server
-from cope_lsp.config import Loaded, load
+from cope_lsp.config import Loaded
 from cope_lsp.errors import CopeError
+from cope_lsp.loading import load
 from cope_lsp.models import catalog, choose
 from cope_lsp.models.store import Held, Store, sum_of
 

@@ -19,6 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from cope_lsp.cli.agree import asked
 from cope_lsp.config import Config, Loaded
 from cope_lsp.egress import offline
 from cope_lsp.egress.audit import Audit
@@ -99,15 +100,10 @@ def _agree(downloads: Downloads, address: Address, *, yes: bool) -> None:
     consent = downloads.consent
     if offline.is_on() or consent.answer(downloads.folder, downloads.hub) is not None:
         return  # what was denied is refused by the gate, with the way to change it
-    if not yes:
-        if not (sys.stdin is not None and sys.stdin.isatty()):
-            return
-        what = f"the names of files such as {address.repository}, and the version of cope-lsp"
-        print(f"A request to {downloads.hub} tells it {what}; no code and no token.", file=sys.stderr)
-        print(f"May models be fetched from {downloads.hub}, now and later? [y/N] ", end="", file=sys.stderr)
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-            return
+    what = f"the names of files such as {address.repository}, and the version of cope-lsp"
+    said = f"A request to {downloads.hub} tells it {what}; no code and no token."
+    if not yes and not asked(said, f"May models be fetched from {downloads.hub}, now and later?"):
+        return
     try:
         consent.record(downloads.folder, downloads.hub, "allowed")
     except OSError as error:

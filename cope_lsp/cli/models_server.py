@@ -7,12 +7,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cope_lsp.config import Config, Loaded, load, settings
+from cope_lsp.cli.agree import asked
+from cope_lsp.config import Config, Loaded, settings
 from cope_lsp.egress import offline
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.permit import consent_folder
 from cope_lsp.errors import CopeError
+from cope_lsp.loading import load
 from cope_lsp.models import choose
 from cope_lsp.models.remote import RemoteModel, base_of
 from cope_lsp.setting import parse
@@ -70,26 +72,22 @@ def _agree(url: str, *, yes: bool) -> None:
         change = f"cope-lsp consent allow --workspace {consent_folder()} --endpoint {endpoint}"
         raise CopeError(f"you denied sending text to {endpoint}; to allow it: {change}")
     if answer is None:
-        if not yes and not _asked(endpoint):
+        if not yes and not _agreed(endpoint):
             raise CopeError(f"nothing was sent to {endpoint}, and nothing was chosen; --yes agrees to it")
         folder = consent_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         consent.record(folder, endpoint, "allowed")
 
 
-def _asked(endpoint: str) -> bool:
-    if not (sys.stdin is not None and sys.stdin.isatty()):
-        return False
+def _agreed(endpoint: str) -> bool:
     said = (
         "At each pause of typing, and for each draft of `solve`, text around the cursor (some thousand\n"
         f"characters before and after it) is sent to {endpoint}, of every project in which it is\n"
-        "used. Ignored files are not sent, and what looks like a secret is taken out.\n"
+        "used. Ignored files are not sent, and what looks like a secret is taken out."
     )
     if endpoint.startswith("http://"):
-        said += "The connection is not encrypted: who is on the way can read it.\n"
-    print(f"{said}May it be sent there, now and later? [y/N] ", end="", file=sys.stderr)
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+        said += "\nThe connection is not encrypted: who is on the way can read it."
+    return asked(said, "May it be sent there, now and later?")
 
 
 async def _look(config: Config) -> ModelInfo:

@@ -8,6 +8,7 @@ from cope_lsp.completion.cache import SuggestionCache
 from cope_lsp.completion.request import Place, limits_for, place_of
 from cope_lsp.errors import CopeError
 from cope_lsp.models.base import TextModel
+from cope_lsp.models.elsewhere import about, shown
 from cope_lsp.text import units
 from cope_lsp.values import (
     Completion,
@@ -60,12 +61,14 @@ class Completer:
         return next((text for text in found if text), None)
 
     async def _ask(self, request: CompletionRequest, place: Place) -> str | Silence:
-        model = await self._model.info()
-        if not speaks(model, request.document.language):
-            return Silence("language", _wrong_language(model, request.document.language))
+        model = about(self._model, request.document.uri)
+        info = await model.info()
+        if not speaks(info, request.document.language):
+            return Silence("language", _wrong_language(info, request.document.language))
         limits = limits_for(request, place)
-        generation = Generation(prompt.build(request, model, limits.output_tokens_max), limits)
-        async with aclosing(self._model.generate(generation)) as answers:
+        seen = await shown(model, request)
+        generation = Generation(prompt.build(seen, info, limits.output_tokens_max), limits)
+        async with aclosing(model.generate(generation)) as answers:
             drafts = [answer async for answer in answers if isinstance(answer, Sample)]
         if not drafts:
             return Silence("empty", "the model had no time to answer")

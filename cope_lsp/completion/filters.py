@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from cope_lsp.completion.brackets import closers_of_outside
 from cope_lsp.completion.request import Place
-from cope_lsp.text import split_lines
+from cope_lsp.text import split_lines, without_hidden
 from cope_lsp.values import Silence, SilenceReason
 
 AUTOMATIC_CHARACTERS_MIN = 2
@@ -47,6 +48,11 @@ def apply(text: str, around: Surroundings) -> str | Silence:
 def with_plain_line_ends(text: str, _: Surroundings) -> str:
     """Use the one line end that every editor inserts correctly."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def without_hidden_characters(text: str, _: Surroundings) -> str:
+    """Cut at the first character that a terminal would obey or an editor hide."""
+    return "".join(takewhile(without_hidden, text))
 
 
 def without_marks(text: str, _: Surroundings) -> str:
@@ -113,6 +119,7 @@ def long_enough(text: str, around: Surroundings) -> str:
 
 FILTERS: tuple[tuple[SilenceReason, Filter], ...] = (
     ("empty", with_plain_line_ends),
+    ("marks-in-text", without_hidden_characters),
     ("marks-in-text", without_marks),
     ("empty", without_trailing_space),
     ("repeats-suffix", without_overlap),

@@ -7,7 +7,7 @@ import ast
 import io
 import textwrap
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cope_lsp.errors import CopeError
@@ -20,6 +20,8 @@ AROUND_CHARACTERS_MAX = 2_000
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_Statement = ast.stmt | ast.excepthandler | ast.match_case
+"""What can hold a definition; expressions cannot."""
 
 
 class NoTargetError(CopeError):
@@ -96,12 +98,26 @@ class Place:
     """Whether it is still to be written and says in a docstring what it does."""
 
 
+def parsed(text: str) -> ast.Module | None:
+    """Return the syntax tree of a file; None: it is no Python, or nests deeper than CPython reads."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
 def places(text: str) -> list[Place]:
     """Return where the functions of a file are: one parse, unlike a `Target` for each."""
-    return [
-        Place(each.symbol, each.first, each.start, each.end, is_open=_is_open(each))
-        for each in _functions(text)
-    ]
+    return [_place(each) for each in _functions(text, parsed(text))]
+
+
+def places_in(tree: ast.Module) -> list[Place]:
+    """Return where the functions are in the tree of a file."""
+    return [_place(each) for each in _in(tree)]
+
+
+def _place(found: "_Found") -> Place:
+    return Place(found.symbol, found.first, found.start, found.end, is_open=_is_open(found))
 
 
 def target_at(text: str, line: int) -> Target:
@@ -110,11 +126,13 @@ def target_at(text: str, line: int) -> Target:
     Raises:
         NoTargetError: there is none, or it does not parse.
     """
-    found = [each for each in _functions(text) if each.first <= line <= each.end]
+    tree = parsed(text)
+    functions = list(_functions(text, tree))
+    found = [each for each in functions if each.first <= line <= each.end]
     if not found:
         msg = f"no function is around line {line + 1}"
         raise NoTargetError(msg)
-    return _target(text, max(found, key=lambda each: each.start))
+    return _target(text, tree, functions, max(found, key=lambda each: each.start))
 
 
 def target_named(text: str, symbol: str) -> Target:
@@ -123,7 +141,8 @@ def target_named(text: str, symbol: str) -> Target:
     Raises:
         NoTargetError: there is none, or it does not parse.
     """
-    found = list(_functions(text))
+    tree = parsed(text)
+    found = list(_functions(text, tree))
     exact = [each for each in found if each.symbol == symbol]
     loose = [each for each in found if each.symbol.rpartition(".")[2] == symbol]
     if not exact and len({each.symbol for each in loose}) > 1:
@@ -132,17 +151,19 @@ def target_named(text: str, symbol: str) -> Target:
         raise NoTargetError(msg)
     if not (exact or loose):
         raise NoTargetError(_nothing_named(text, symbol))
-    return _target(text, (exact or loose)[-1])
+    return _target(text, tree, found, (exact or loose)[-1])
 
 
 def stubs(text: str) -> list[Target]:
     """Return the functions of a file that are still to be written and say in a docstring what they do."""
-    return [_target(text, each) for each in _functions(text) if _is_open(each)]
+    tree = parsed(text)
+    functions = list(_functions(text, tree))
+    return [_target(text, tree, functions, each) for each in functions if _is_open(each)]
 
 
 def is_stub(text: str, symbol: str) -> bool:
     """Whether the function called `symbol` of a file does nothing yet."""
-    return any(_is_stub(each.node) for each in _functions(text) if each.symbol == symbol)
+    return any(_is_stub(each.node) for each in _functions(text, parsed(text)) if each.symbol == symbol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,26 +190,24 @@ class _Found:
         return (self.node.end_lineno or self.node.lineno) - 1 + self.offset
 
 
-def _functions(text: str) -> Iterator[_Found]:
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        yield from _alone(text)
-        return
-    yield from _in(tree, ())
+def _functions(text: str, tree: ast.Module | None) -> Iterator[_Found]:
+    return _alone(text) if tree is None else _in(tree)
 
 
-def _in(node: ast.AST, around: tuple[_Definition, ...]) -> Iterator[_Found]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, _Definition):
-            path = (*around, child)
+def _in(tree: ast.Module) -> Iterator[_Found]:
+    """Yield the functions of a tree, in order, however deep it nests: a long chain of `elif` does."""
+    waiting: list[tuple[ast.AST, tuple[_Definition, ...]]] = [(tree, ())]
+    while waiting:
+        node, around = waiting.pop()
+        if isinstance(node, _Definition):
+            path = (*around, node)
             # A function inside of a function sees variables that no caller of a draft could name.
-            if isinstance(child, _Function) and all(isinstance(each, ast.ClassDef) for each in around):
+            if isinstance(node, _Function) and all(isinstance(each, ast.ClassDef) for each in around):
                 classes = tuple(each for each in around if isinstance(each, ast.ClassDef))
-                yield _Found(".".join(each.name for each in path), child, classes, 0)
-            yield from _in(child, path)
-        else:
-            yield from _in(child, around)
+                yield _Found(".".join(each.name for each in path), node, classes, 0)
+            around = path
+        inner = [(each, around) for each in ast.iter_child_nodes(node) if isinstance(each, _Statement)]
+        waiting += reversed(inner)
 
 
 def _alone(text: str) -> Iterator[_Found]:
@@ -200,16 +219,12 @@ def _alone(text: str) -> Iterator[_Found]:
         end = number + 1
         while end < len(lines) and (not lines[end].strip() or lines[end][0] in " \t)"):
             end += 1
-        try:
-            tree = ast.parse("".join(lines[number:end]))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        (node,) = tree.body[:1]
-        if isinstance(node, _Function):
+        tree = parsed("".join(lines[number:end]))
+        if tree is not None and isinstance(node := tree.body[0], _Function):
             yield _Found(node.name, node, (), number)
 
 
-def _target(text: str, found: _Found) -> Target:
+def _target(text: str, tree: ast.Module | None, functions: Sequence[_Found], found: _Found) -> Target:
     lines = split_lines(text)
     newline = "\r\n" if lines[0].endswith("\r\n") else "\n"
     node = found.node
@@ -238,8 +253,8 @@ def _target(text: str, found: _Found) -> Target:
         signature=_shown("".join(shown), level),
         docstring=docstring,
         classes="".join(_class_line(each, depth) for depth, each in enumerate(found.classes)),
-        imports=_imports(text),
-        around=_around(text, found),
+        imports=_imports(text, tree),
+        around=_around(functions, found),
         is_stub=_is_stub(node),
         head=head,
         tail=tail,
@@ -267,25 +282,31 @@ def _shown(source: str, level: int) -> str:
 
 
 def _class_line(node: ast.ClassDef, depth: int) -> str:
-    bases = ", ".join([*map(ast.unparse, node.bases), *map(ast.unparse, node.keywords)])
+    bases = ", ".join(map(_source, (*node.bases, *node.keywords)))
     return f"{SHOWN_INDENT * depth}class {node.name}{f'({bases})' if bases else ''}:\n"
 
 
-def _imports(text: str) -> str:
-    """Return the imports at the top level of a file, as they stand there."""
+def _source(node: ast.AST) -> str:
+    """Return the code of an expression; "..." for one that nests too deep to be written down."""
     try:
-        nodes = ast.parse(text).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.unparse(node)
+    except RecursionError:
+        return "..."
+
+
+def _imports(text: str, tree: ast.Module | None) -> str:
+    """Return the imports at the top level of a file, as they stand there."""
+    if tree is None:
         found = (line for line in split_lines(text) if line.startswith(("import ", "from ")))
         return "".join(line for line in found if not line.rstrip().endswith(("(", "\\")))
     return "".join(
-        f"{ast.unparse(node)}\n" for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)
+        f"{ast.unparse(node)}\n" for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)
     )
 
 
-def _around(text: str, found: _Found) -> str:
+def _around(functions: Sequence[_Found], found: _Found) -> str:
     """Return the other functions' signatures, as many as there is room for, those nearest to it first."""
-    others = [each for each in _functions(text) if each.start != found.start]
+    others = [each for each in functions if each.start != found.start]
     near = sorted(others, key=lambda each: abs(each.start - found.start))
     kept: list[_Found] = []
     room = AROUND_CHARACTERS_MAX
@@ -299,9 +320,9 @@ def _around(text: str, found: _Found) -> str:
 
 def _one_line_signature(found: _Found) -> str:
     node = found.node
-    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    returns = f" -> {_source(node.returns)}" if node.returns else ""
     word = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
-    return f"{word} {found.symbol}({ast.unparse(node.args)}){returns}: ...\n"
+    return f"{word} {found.symbol}({_source(node.args)}){returns}: ...\n"
 
 
 def _is_stub(node: _Function) -> bool:

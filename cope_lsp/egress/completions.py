@@ -1,10 +1,12 @@
 """HTTP to a completion server: a few requests of JSON, and answers that come as events.
 
 No redirect is followed, nothing is read from the environment, and every answer is bounded: a line, a body, a
-stream. What goes wrong becomes a sentence about the server that was asked.
+stream. How long an answer may take is known to who asks: cancelling hangs up. What goes wrong becomes a
+sentence about the server that was asked.
 """
 
 import asyncio
+import copy
 import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -21,7 +23,6 @@ from cope_lsp.errors import EngineUnavailableError, causes
 from cope_lsp.version import __version__
 
 CONNECT_S = 5.0
-READ_S = 30.0
 REQUEST_BYTES_MAX = 4_000_000
 BODY_BYTES_MAX = 8_000_000
 LINE_BYTES_MAX = 1_000_000
@@ -56,10 +57,16 @@ class Completions:
         )
         self._client = httpx2.AsyncClient(
             transport=transport,
-            timeout=httpx2.Timeout(READ_S, connect=CONNECT_S),
+            timeout=httpx2.Timeout(None, connect=CONNECT_S),
             follow_redirects=False,
             trust_env=False,
         )
+
+    def about(self, uri: str) -> "Completions":
+        """Return the same connections for text of the file at `uri`, which each request asks leave for."""
+        bound = copy.copy(self)
+        bound.permit = self.permit and self.permit.about(uri)
+        return bound
 
     async def get(self, path: str) -> Reply:
         """Ask for a JSON document.
@@ -113,6 +120,8 @@ class Completions:
         with _told(self.url):
             request = self._client.build_request(method, self.url + path, content=content or None)
             self._set_headers(request.headers, has_body=body is not None)
+            if self._client.is_closed:
+                raise EngineUnavailableError(f"the connections to {self.url} were closed meanwhile")
             response = await self._client.send(request, stream=True)
             try:
                 self._look(response)
@@ -196,6 +205,4 @@ def _sentence(url: str, error: BaseException) -> str:
         return f"the connection to {url} is not secure (TLS failed); is something between you and it?"
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.UnsupportedProtocol):
         return f"no server answers at {url}; start it, or choose another model: cope-lsp models use"
-    if isinstance(error, httpx2.TimeoutException):
-        return f"{url} was silent for {READ_S:.0f} s; it may be busy or stuck"
     return f"the connection to {url} broke; the next request tries again"

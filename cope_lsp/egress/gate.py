@@ -13,13 +13,13 @@ from typing import Any
 
 import httpx2
 
-from cope_lsp.config import is_offline
 from cope_lsp.egress import offline
 from cope_lsp.egress.audit import Audit
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.redact import secrets_in
 from cope_lsp.errors import HostedRefusedError
+from cope_lsp.loading import is_offline
 from cope_lsp.version import __version__
 
 _HEADERS = frozenset(

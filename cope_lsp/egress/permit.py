@@ -4,13 +4,15 @@ Any URL counts as elsewhere, also one of this machine: behind a port there may b
 that needs no leave is the one that we started ourselves, on a socket in a folder of ours.
 """
 
+import copy
+import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from platformdirs import user_data_path
 
-from cope_lsp.config import is_offline
 from cope_lsp.egress import offline
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.egress.endpoint import endpoint_of
@@ -18,6 +20,11 @@ from cope_lsp.egress.ignore import IgnoreRules
 from cope_lsp.egress.redact import secrets_in
 from cope_lsp.egress.tally import Tally
 from cope_lsp.errors import EngineUnavailableError
+from cope_lsp.loading import is_offline
+
+URI_CHARACTERS_MAX = 4_096
+
+_DRIVE = re.compile(r"/[A-Za-z]:/")
 
 
 def consent_folder() -> Path:
@@ -30,18 +37,26 @@ class Permit:
 
     def __init__(self, url: str, consent: ConsentStore, tally: Tally) -> None:
         self.url = url
+        self.uri = ""
+        """Of the file that the text is from; "": it is from none."""
         self.endpoint = endpoint_of(url)
         self._consent = consent
         self._tally = tally
         self._rules: dict[Path, IgnoreRules] = {}
 
+    def about(self, uri: str) -> "Permit":
+        """Return the same for text of the file at `uri`: each check then asks for that file, too."""
+        bound = copy.copy(self)
+        bound.uri = uri
+        return bound
+
     def check(self) -> None:
         """Return if something may be sent now, by what the disk says now.
 
         Raises:
-            EngineUnavailableError: offline is on, or the user has not agreed.
+            EngineUnavailableError: offline is on, the user has not agreed, or the file may not be sent.
         """
-        if offline.is_on():
+        if offline.is_on() or is_offline(Path(consent_folder().anchor)):  # in no project: as the user says
             step = "set offline = false, or use a model of this machine: cope-lsp models use embedded"
             msg = f"offline is on, so {self.endpoint} is not asked, also if it is on this machine; {step}"
             raise EngineUnavailableError(msg)
@@ -49,14 +64,20 @@ class Permit:
             step = f"to look at it and agree: cope-lsp models use {self.url}"
             msg = f"you have not agreed that text is sent to {self.endpoint}, so nothing was; {step}"
             raise EngineUnavailableError(msg)
+        if self.uri and (objection := self.objection(self.uri)):
+            raise EngineUnavailableError(objection)
 
     def objection(self, uri: str) -> str:
         """Return why nothing of the file at `uri` may be sent; "" when it may."""
-        path = _path_of(uri)
+        path = path_of(uri)
         if path is None:
-            return f"it is no file, so no ignore list could name it; nothing of it goes to {self.endpoint}"
+            return f"it is no file that a list could name, so nothing of it goes to {self.endpoint}"
+        try:
+            places = {path.parent, path.parent.resolve(), path.resolve().parent}
+        except (OSError, RuntimeError, ValueError):  # a loop of links; a name that this system cannot hold
+            return f"its address cannot be followed, so nothing of it goes to {self.endpoint}"
         folder = path.parent
-        if is_offline(folder):
+        if any(map(is_offline, places)):
             return f"offline is on in its project, so nothing of it goes to {self.endpoint}"
         if self._consent.answer(folder, self.endpoint) == "denied":
             return f"you denied sending text of its project to {self.endpoint}"
@@ -92,8 +113,28 @@ class Permit:
             return
 
 
-def _path_of(uri: str) -> Path | None:
-    parts = urlsplit(uri)
-    if parts.scheme != "file" or parts.netloc not in {"", "localhost"}:
+def path_of(uri: str) -> Path | None:
+    """Return the file of this machine that a URI names beyond doubt; None: there is none. See `name_of`."""
+    name = name_of(uri)
+    return None if name is None else Path(name)
+
+
+def name_of(uri: str) -> str | None:
+    """Return the absolute path in a URI as it is written there, byte by byte; None: it is no file of ours.
+
+    Args:
+        uri: of a document, as an editor sent it (LSP 3.18, "URI"). Where it holds a raw `?` or `#` nobody can
+            tell whether the name goes on there, as that of a folder `C#` does.
+    """
+    if len(uri) > URI_CHARACTERS_MAX or uri != uri.strip() or not uri.isprintable():
+        return None  # `urlsplit` would leave out what the editor may not
+    try:
+        split = urlsplit(uri)
+        name = os.fsdecode(unquote_to_bytes(split.path))
+    except ValueError:
         return None
-    return Path(unquote(parts.path))
+    if split.scheme != "file" or split.netloc or "?" in uri or "#" in uri or "\0" in name:
+        return None
+    if os.name == "nt":
+        return name[1:] if _DRIVE.match(name) else None
+    return name if name.startswith("/") else None

@@ -46,21 +46,22 @@ def redact(text: str, *, literals: Iterable[str] = ()) -> Redacted:
     known = tuple(literals)
     kinds: list[str] = []
     for _ in range(PASSES_MAX):
-        found = _search(text, known)
+        found = search(text, known)
         if not found:
             return Redacted(text, tuple(kinds))
         kinds += [kind for _, _, kind in found]
-        text = _replaced(text, found)
+        text = replaced(text, found)
     # Only a text made for it gets here: what one pass leaves behind, the next takes.
     return Redacted(f"[redacted:{EVERYTHING}]", tuple(kinds))
 
 
 def secrets_in(text: str, *, literals: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the kinds of the secrets in `text`: none after `redact`."""
-    return tuple(kind for _, _, kind in _search(text, tuple(literals)))
+    return tuple(kind for _, _, kind in search(text, tuple(literals)))
 
 
-def _replaced(text: str, found: list[Found]) -> str:
+def replaced(text: str, found: list[Found]) -> str:
+    """Return `text` with a marker of its kind in the place of each secret."""
     parts, last = [], 0
     for start, end, kind in found:
         parts += [text[last:start], f"[redacted:{kind}]"]
@@ -68,7 +69,7 @@ def _replaced(text: str, found: list[Found]) -> str:
     return "".join((*parts, text[last:]))
 
 
-def _search(text: str, literals: tuple[str, ...]) -> list[Found]:
+def search(text: str, literals: tuple[str, ...]) -> list[Found]:
     """Return what is to be replaced: in order, none overlapping."""
     hidden = _marker().sub(lambda marker: MARK * len(marker[0]), text.replace(MARK, "\1"))
     low = _lower(hidden)

@@ -16,9 +16,13 @@ class Reply:
     def said(self) -> str:
         """What the server says of a fault, as one printable line."""
         error = self.value.get("error") if isinstance(self.value, Mapping) else None
-        text = error.get("message") if isinstance(error, Mapping) else error
-        text = text if isinstance(text, str) else ""
-        return "".join(char if char.isprintable() else " " for char in text)[:200]
+        return said(error.get("message") if isinstance(error, Mapping) else error)
+
+
+def said(value: Any, characters_max: int = 200) -> str:
+    """Return a text of the server as one line that no terminal obeys; "" for what is no text."""
+    text = value[:characters_max] if isinstance(value, str) else ""
+    return "".join(char if char.isprintable() else " " for char in text).strip()
 
 
 class NoStreamError(Exception):

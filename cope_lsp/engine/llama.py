@@ -8,7 +8,7 @@ import ctypes
 import os
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -129,6 +129,10 @@ class LlamaModel:
         if known is None:
             known = self._pieces[token] = self._read_piece(token)
         return known
+
+    def texts(self) -> Iterator[bytes]:
+        """Yield every token as the file writes it, in the order of their ids."""
+        return (api.llama_vocab_get_text(self._vocab, token) for token in range(self.vocab_size))
 
     def is_end(self, token: int) -> bool:
         """Return whether `token` ends a generation: an end, or a mark that belongs into prompts."""

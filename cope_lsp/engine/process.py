@@ -1,42 +1,50 @@
-"""The engine as the server sees it: a child process that is started when needed and may die.
+"""The engine as the server sees it: another process that is started when needed and may die.
 
-States: not started, running, or off. A dead worker is started again for the next request, a few times in
-five minutes; then the engine is off, with a reason for the user.
+States: not started, running, or off. A dead engine is started again for the next request, a few times in
+five minutes; then it is off, with a reason for the user. It may be shared with other servers of the user.
 """
 
 import asyncio
 import contextlib
 import itertools
-import os
-import signal
-import sys
 import time
-from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cope_lsp.engine.deaths import Deaths, last_words
 from cope_lsp.engine.foreign import NotAModel
 from cope_lsp.engine.header import read_header
+from cope_lsp.engine.link import (
+    WORKER_ENVIRONMENT,
+    Link,
+    OwnLink,
+    SharedLink,
+    StartError,
+    kill_child,
+    place_of,
+    receive,
+)
+from cope_lsp.engine.local_socket import NoSocketError
 from cope_lsp.engine.wire import (
-    HEADER_BYTES,
     WIRE_VERSION,
     Cancel,
     Drawn,
     EngineSettings,
+    EngineStatus,
     Finished,
     Generate,
+    Inquire,
+    Leaving,
     Message,
     Open,
     Ready,
     Refused,
-    decode,
-    encode,
-    frame_length,
 )
 from cope_lsp.errors import CopeError, EngineUnavailableError, FrameError, GenerationError, ModelFileError
 from cope_lsp.values import Generation, ModelInfo, ModelState, Sample, Usage
+
+__all__ = ["WORKER_ENVIRONMENT", "EngineProcess", "kill_child"]
 
 RESTARTS_MAX = 3
 LOAD_TIMEOUT_S = 120.0
@@ -44,47 +52,62 @@ ANSWER_GRACE_S = 5.0
 """How long after its deadline or its cancellation a generation may stay unanswered before the worker
 counts as hung and is killed."""
 
-_STDERR_LINES = 20
-_KILL_SIGNAL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has but the latter, and it kills
-
-WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
-"""By default OpenMP's threads spin at barriers. Beside any other busy process (a compiler, say) each barrier
-then lasts a time slice of the system: measured 10 to 15 times slower than with threads that go to sleep."""
+STATUS_S = 2.0
+JOINS_MAX = 5
+"""A shared engine may end just when somebody comes; then another is started."""
+RETRY_S = 0.05
 
 _Answer = Drawn | Finished | EngineUnavailableError
 
 
-class _WorkerDiedError(EngineUnavailableError):
-    """The worker was lost while a generation waited for it."""
+class _WorkerLostError(EngineUnavailableError):
+    """The worker died or ended while a generation waited for it."""
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """A running child and the generations that wait for it."""
+    """A running engine and the generations that wait for it."""
 
-    process: asyncio.subprocess.Process
+    link: Link
     model: ModelInfo
     answers: dict[int, asyncio.Queue[_Answer]] = field(default_factory=dict)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    inquiries: asyncio.Queue[EngineStatus] = field(default_factory=asyncio.Queue)
 
 
 class EngineProcess:
-    """One model in one child process, for one event loop."""
+    """One model in one other process, for one event loop."""
 
-    def __init__(self, model_path: Path, settings: EngineSettings, restarts_max: int = RESTARTS_MAX) -> None:
-        self.model_path = model_path
+    def __init__(
+        self,
+        model_path: Path,
+        settings: EngineSettings,
+        restarts_max: int = RESTARTS_MAX,
+        *,
+        shared: bool = False,
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            model_path: the model file.
+            settings: how it is run.
+            restarts_max: see `Deaths`.
+            shared: whether all servers of this user that want the same use one engine together. Where that
+                cannot be, each has its own.
+        """
+        self.model_path = model_path.absolute()
         self.settings = settings
+        self._shared = shared
         self._ids = itertools.count(1)
         self._worker: _Worker | None = None
         self._loading: asyncio.Task[_Worker] | None = None
         self._deaths = Deaths("the engine", restarts_max)
         self._off: EngineUnavailableError | ModelFileError | None = None
-        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
 
     @property
     def pid(self) -> int | None:
         """The process id of the worker; None when none is running."""
-        return self._worker.process.pid if self._worker else None
+        return self._worker.link.pid if self._worker else None
 
     @property
     def state(self) -> ModelState:
@@ -120,7 +143,7 @@ class EngineProcess:
                 async for answer in answers:
                     answered = True
                     yield answer
-        except _WorkerDiedError:
+        except _WorkerLostError:
             if answered:
                 raise
         else:
@@ -136,7 +159,7 @@ class EngineProcess:
         deadline = time.monotonic() + generation.limits.deadline_s + ANSWER_GRACE_S
         finished = False
         try:
-            self._send(worker, Generate(job_id, generation))
+            worker.link.send(Generate(job_id, generation))
             while not finished:
                 answer = await self._next_answer(worker, queue, deadline)
                 finished = isinstance(answer, Finished)
@@ -147,17 +170,27 @@ class EngineProcess:
             else:
                 worker.answers.pop(job_id, None)
 
+    async def status(self) -> EngineStatus | None:
+        """Return what the engine does; None when none is running, or it does not answer. Loads nothing."""
+        if (worker := self._worker) is None:
+            return None
+        worker.link.send(Inquire())
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(worker.inquiries.get(), STATUS_S)
+        return None
+
     async def close(self) -> None:
-        """End the worker, if there is one, and stay off."""
+        """Let go of the engine, which ends unless others use it, and stay off."""
         self._off = EngineUnavailableError("the engine was closed")
         if self._loading and not self._loading.done():
             self._loading.cancel()
             await asyncio.gather(self._loading, return_exceptions=True)
         if worker := self._worker:
-            await self._reap(worker)
+            self._worker = None
+            await worker.link.leave()
             await asyncio.gather(*worker.tasks)
 
-    # -- the child ----------------------------------------------------------------------------
+    # -- the other process --------------------------------------------------------------------
 
     async def _running(self) -> _Worker:
         """Return the worker, started if need be; who stops waiting does not stop the loading."""
@@ -166,37 +199,28 @@ class EngineProcess:
         if self._worker:
             return self._worker
         if self._loading is None or self._loading.done():
-            self._loading = asyncio.create_task(self._spawn())
+            self._loading = asyncio.create_task(self._begin())
         return await asyncio.shield(self._loading)
 
-    async def _spawn(self) -> _Worker:
+    async def _begin(self) -> _Worker:
         await self._check_file()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # a repository's own json.py must not become ours
-            "-m",
-            "cope_lsp.engine.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=WORKER_ENVIRONMENT | os.environ,
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        self._stderr.clear()
-        listening = asyncio.create_task(self._keep_stderr(process.stderr))
-        answer = None
-        try:
-            answer = await self._open(process)
-        finally:
-            if not isinstance(answer, Ready):
-                await _bury(process)
-                await listening
-        if not isinstance(answer, Ready):
-            raise self._refusal(answer)
-        self._worker = worker = _Worker(process, answer.model)
-        worker.tasks = [listening, asyncio.create_task(self._receive(worker, process.stdout))]
-        return worker
+        for _ in range(JOINS_MAX):
+            link = await self._link()
+            answer = None
+            try:
+                answer = await self._open(link)
+            finally:
+                if not isinstance(answer, Ready):
+                    await self._give_up(link, answer)
+            if isinstance(answer, Ready):
+                self._worker = worker = _Worker(link, answer.model)
+                worker.tasks = [asyncio.create_task(self._receive(worker))]
+                return worker
+            # An engine that was ending as we came is none that died while it loaded the model for us.
+            if not isinstance(answer, Leaving) and (answer is not None or link.is_mine):
+                raise self._refusal(answer, link)
+            await asyncio.sleep(RETRY_S)
+        raise self._death("ended again and again")
 
     async def _check_file(self) -> None:
         """See that native code is given nothing but what looks like a model, each time it is loaded."""
@@ -205,50 +229,71 @@ class EngineProcess:
             self._off = ModelFileError(found.message)
             raise self._off
 
-    async def _open(self, process: asyncio.subprocess.Process) -> Message | TimeoutError | None:
+    async def _link(self) -> Link:
+        """Return the stream to an engine, one that is shared where that can be."""
+        if self._shared:
+            try:
+                return await SharedLink.join(place_of(self.model_path, self.settings))
+            except StartError as error:
+                raise self._death("died while it was started", error.printed) from error
+            except (NoSocketError, OSError):
+                pass
+        return await OwnLink.start()
+
+    async def _open(self, link: Link) -> Message | TimeoutError | None:
         """Send `Open` and return what comes of it."""
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(encode(Open(WIRE_VERSION, str(self.model_path), self.settings)))
+        link.send(Open(WIRE_VERSION, str(self.model_path), self.settings))
         try:
-            return await asyncio.wait_for(_read_message(process.stdout), LOAD_TIMEOUT_S)
+            return await asyncio.wait_for(receive(link), LOAD_TIMEOUT_S)
         except TimeoutError as error:
             return error
         except FrameError:
             return None
 
-    def _refusal(self, answer: Message | TimeoutError | None) -> CopeError:
+    async def _give_up(self, link: Link, answer: Message | TimeoutError | None) -> None:
+        """Let go of an engine that did not become ready; one that hangs is ended for all."""
+        if isinstance(answer, TimeoutError):
+            await link.kill()
+        else:
+            await link.leave()
+
+    def _refusal(self, answer: Message | TimeoutError | None, link: Link) -> CopeError:
         """Return the error for a worker that did not become ready."""
         if isinstance(answer, Refused):
             self._off = ModelFileError(answer.reason)
             return self._off
         if isinstance(answer, TimeoutError):
-            return self._death(f"did not load the model within {LOAD_TIMEOUT_S:.0f} s")
-        return self._death(f"died while it loaded {self.model_path}")
+            return self._death(f"did not load the model within {LOAD_TIMEOUT_S:.0f} s", link.printed())
+        return self._death(f"died while it loaded {self.model_path}", link.printed())
 
-    async def _receive(self, worker: _Worker, stream: asyncio.StreamReader) -> None:
+    async def _receive(self, worker: _Worker) -> None:
         """Hand the worker's answers to those who wait, until it is gone."""
+        left = False
         with contextlib.suppress(FrameError):
-            while message := await _read_message(stream):
-                if isinstance(message, Drawn | Finished) and message.id in worker.answers:
-                    worker.answers[message.id].put_nowait(message)
+            while message := await receive(worker.link):
+                match message:
+                    case Drawn(id=job_id) | Finished(id=job_id) if job_id in worker.answers:
+                        worker.answers[job_id].put_nowait(message)
+                    case EngineStatus():
+                        worker.inquiries.put_nowait(message)
+                    case Leaving():
+                        left = True
         if self._worker is worker:
             self._worker = None
-            self._death("died")
-        await _bury(worker.process)
+            if left:
+                await worker.link.leave()
+            else:
+                await worker.link.kill()
+                self._death("died", worker.link.printed())
+        lost = _WorkerLostError(f"the engine died{last_words(worker.link.printed())}")
         for queue in worker.answers.values():
-            queue.put_nowait(_WorkerDiedError(f"the engine died{last_words(self._stderr)}"))
+            queue.put_nowait(lost)
 
-    def _death(self, what: str) -> EngineUnavailableError:
+    def _death(self, what: str, printed: Sequence[str] = ()) -> EngineUnavailableError:
         """Count a death; the last one allowed turns the engine off."""
-        error = self._deaths.add(what, self._stderr)
+        error = self._deaths.add(what, printed)
         self._off = self._off or self._deaths.too_many
         return error
-
-    async def _keep_stderr(self, stream: asyncio.StreamReader) -> None:
-        """Drain what native code prints, so that it never blocks, and remember the end of it."""
-        while chunk := await stream.read(4096):
-            self._stderr.extend(chunk.decode("utf-8", "replace").splitlines())
 
     # -- one generation -----------------------------------------------------------------------
 
@@ -259,9 +304,10 @@ class EngineProcess:
             answer = await asyncio.wait_for(queue.get(), max(0.0, deadline - time.monotonic()))
         except TimeoutError:
             if self._worker is not worker:  # another generation noticed first: it hung once
-                raise EngineUnavailableError(f"the engine died{last_words(self._stderr)}") from None
-            await self._reap(worker)
-            raise self._death("did not answer and was stopped") from None
+                raise EngineUnavailableError(f"the engine died{last_words(worker.link.printed())}") from None
+            self._worker = None
+            await worker.link.kill()
+            raise self._death("did not answer and was stopped", worker.link.printed()) from None
         if isinstance(answer, EngineUnavailableError):
             raise answer
         return answer
@@ -270,7 +316,7 @@ class EngineProcess:
         """Cancel a generation that nobody waits for, and see that the engine obeys."""
         if self._worker is not worker:
             return
-        self._send(worker, Cancel(job_id))
+        worker.link.send(Cancel(job_id))
         worker.tasks.append(asyncio.create_task(self._await_obedience(worker, job_id)))
 
     async def _await_obedience(self, worker: _Worker, job_id: int) -> None:
@@ -281,16 +327,6 @@ class EngineProcess:
         worker.answers.pop(job_id, None)
         worker.tasks[:] = [task for task in worker.tasks if not task.done()]
 
-    def _send(self, worker: _Worker, message: Message) -> None:
-        assert worker.process.stdin
-        worker.process.stdin.write(encode(message))
-
-    async def _reap(self, worker: _Worker) -> None:
-        """Kill a worker and wait until it is gone; nobody is told that it died."""
-        if self._worker is worker:
-            self._worker = None
-        await _bury(worker.process)
-
 
 def _result(answer: Drawn | Finished) -> Sample | Usage:
     if isinstance(answer, Drawn):
@@ -298,32 +334,3 @@ def _result(answer: Drawn | Finished) -> Sample | Usage:
     if answer.error:
         raise GenerationError(answer.error)
     return answer.usage
-
-
-def kill_child(process: asyncio.subprocess.Process) -> None:
-    """Kill a child that may be dead already.
-
-    `Process.kill` would reap a dead one behind asyncio's back, which then complains and invents a status.
-    """
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, _KILL_SIGNAL)
-
-
-async def _bury(process: asyncio.subprocess.Process) -> None:
-    """Kill a child and wait until it and its pipes are gone."""
-    kill_child(process)
-    await process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
-        with contextlib.suppress(ConnectionError):
-            await process.stdin.wait_closed()
-
-
-async def _read_message(stream: asyncio.StreamReader) -> Message | None:
-    """Return the next message; None when the stream has ended."""
-    try:
-        header = await stream.readexactly(HEADER_BYTES)
-        return decode(await stream.readexactly(frame_length(header)))
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None

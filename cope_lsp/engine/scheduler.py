@@ -10,21 +10,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cope_lsp.engine.draft_model import DraftModel
+from cope_lsp.engine.guesser import Guesser
 from cope_lsp.engine.lanes import Lane, Lanes, Moved
 from cope_lsp.engine.llama import DecodeError, LlamaContext, LlamaModel, NoSpaceError
+from cope_lsp.engine.portion import Portion
 from cope_lsp.engine.prompting import prompt_tokens
 from cope_lsp.engine.sampler import Sampler, log_probability
-from cope_lsp.engine.speculation import GUESSES_MAX, Lookup, Pace
+from cope_lsp.engine.speculation import Lookup
 from cope_lsp.engine.transcript import Transcript
-from cope_lsp.engine.wire import Drawn, EngineSettings, Finished, Message
+from cope_lsp.engine.wire import Drawn, EngineSettings, Finished
 from cope_lsp.values import Finish, Generation, Limits, Sample, Usage
-
-BATCH_SECONDS_MAX = 0.04
-"""A prefill batch is sized by measured speed to take no longer: it is what a cancel waits for."""
-
-PREFILL_TOKENS_MIN = 32
-"""Smaller batches make no use of a CPU: with 0.4 billion parameters, 16 tokens at a time cost a fifth
-of the speed and 8 more than a third, 32 nothing."""
 
 IDLE_TOKENS_MAX = 1024
 """How much idle lanes may remember together while an interactive job runs; beside a batch job, which is long,
@@ -82,16 +78,17 @@ class Scheduler:
         model: LlamaModel,
         context: LlamaContext,
         settings: EngineSettings,
-        send: Callable[[Message], None],
+        send: Callable[[Drawn | Finished], None],
+        draft_model: DraftModel | None = None,
     ) -> None:
         self._model = model
         self._context = context
         self._send = send
         self._lanes = Lanes(context, settings.sequences)
         self._jobs: dict[int, _Job] = {}
-        self._prefill_tokens = PREFILL_TOKENS_MIN
+        self._portion = Portion()
         self._speculates = settings.speculation != "never" and model.forgets_ends
-        self._pace = Pace(always=settings.speculation == "always")
+        self._guesser = Guesser(draft_model, always=settings.speculation == "always")
 
     @property
     def idle(self) -> bool:
@@ -174,7 +171,7 @@ class Scheduler:
         """
         assert job.lane is not None
         last = job.moved.start if job.moved else len(job.prompt) - 1
-        end = min(job.evaluated + min(self._prefill_tokens, self._context.room), last)
+        end = min(job.evaluated + min(self._portion.tokens, self._context.room), last)
         for position in range(job.evaluated, end):
             self._context.add(job.prompt[position], position, job.lane.sequence, logits=False)
         count, job.evaluated = end - job.evaluated, end
@@ -185,15 +182,10 @@ class Scheduler:
             self._queue(job.drafts)
         took = self._decode()
         job.prefill_s += took
-        self._size_prefill(count, took)
+        self._portion.learn(count, took)
         self._insert_moved(job)
         if job.drafts:
             self._sample(job)
-
-    def _size_prefill(self, tokens: int, seconds: float) -> None:
-        if tokens >= PREFILL_TOKENS_MIN:
-            fitting = int(tokens / max(seconds, 1e-6) * BATCH_SECONDS_MAX)
-            self._prefill_tokens = max(PREFILL_TOKENS_MIN, min(fitting, self._context.batch_tokens))
 
     # -- the drafts ---------------------------------------------------------------------------
 
@@ -202,26 +194,24 @@ class Scheduler:
         self._begin_drafts(job)
         if not job.drafts:
             return False
+        started = time.perf_counter()
         self._queue(job.drafts)
         alone = job.drafts[0] if job.generation.samples == 1 else None
         if alone is not None:
             self._guess(alone, job.generation.limits)
         took = self._decode(alone)
-        job.decode_s += took
+        job.decode_s += time.perf_counter() - started
         before = job.output_tokens
         self._sample(job)
         if alone is not None:
-            self._pace.learn(1 + len(alone.guesses), took, job.output_tokens - before - 1)
+            self._guesser.learn(len(alone.guesses), took, job.output_tokens - before - 1)
             alone.guesses.clear()
         return True
 
     def _guess(self, draft: _Draft, limits: Limits) -> None:
         """Put tokens that may follow behind the last one of a draft."""
-        if draft.lookup is None:
-            return
         left = limits.output_tokens_max - draft.transcript.tokens - 1
-        found = draft.lookup.guess(min(GUESSES_MAX, left, self._context.room))
-        draft.guesses = found[: self._pace.guesses()] if found else []
+        draft.guesses = self._guesser.guess(draft.lookup, min(left, self._context.room), left)
         start = len(draft.lane.tokens) + 1
         for position, token in enumerate(draft.guesses, start):
             self._context.add(token, position, draft.lane.sequence, logits=True)
@@ -246,7 +236,7 @@ class Scheduler:
         """Whether the text of a job is certain, and grows alone: of many drafts a batch is full anyway."""
         wanted = job.generation
         certain = wanted.samples == 1 and wanted.sampling.temperature <= 0
-        return certain and self._speculates and self._pace.is_worthwhile
+        return certain and self._speculates and self._guesser.is_worthwhile
 
     def _lane_for_draft(self, job: _Job, spare: int) -> Lane | None:
         """Return a lane that remembers the prompt; None while others hold them all.

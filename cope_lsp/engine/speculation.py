@@ -1,7 +1,6 @@
-"""Guesses what a text repeats, so that several of its tokens can be checked in one batch.
+"""What a text repeats, and how many guesses at a time pay.
 
 Code repeats itself: the tokens that followed the last few tokens where they stood before often follow again.
-Each guess is checked by the network, so the text is the one that would have been drawn without it.
 """
 
 from array import array
@@ -36,6 +35,11 @@ class Lookup:
 
     def __init__(self, tokens: Iterable[int]) -> None:
         self._data = bytearray(array("i", tokens).tobytes())
+
+    @property
+    def tokens(self) -> list[int]:
+        """All of them."""
+        return array("i", self._data).tolist()
 
     def add(self, token: int) -> None:
         """Take the next token of the text."""
@@ -77,15 +81,21 @@ class Pace:
         """Whether a token takes long enough for guesses to pay; it is believed to until it is known."""
         return self._always or not 0 < self._first < WORTHWHILE_SECONDS
 
-    def guesses(self) -> int:
-        """Return how many tokens to guess now; 0: none."""
+    def guesses(self, *, ahead_s: float = 0.0, left: int = 1) -> int:
+        """Return how many tokens to guess now; 0: none.
+
+        Args:
+            ahead_s: seconds that must be spent before the first guess can be made.
+            left: how many tokens the text may get in which that must pay.
+        """
         if self._always:
             return GUESSES_MAX
         if not self._first or not self.is_worthwhile:
             return 0
-        if best := self._best():
+        best, saved_s = self._best()
+        if best:
             self._steps, self._wait = 0, RETRY_STEPS
-            return best
+            return best if ahead_s <= saved_s * left else 0
         self._steps += 1
         if self._steps < self._wait:
             return 0
@@ -96,8 +106,8 @@ class Pace:
         """Take what came of a batch.
 
         Args:
-            tokens: of the batch: one that was certain, the others guessed.
-            seconds: that it took.
+            tokens: one that was certain, and those that were guessed, or that it was tried to guess.
+            seconds: that the batch and its guesses took.
             right: how many of the guesses were right.
         """
         if not self._first:
@@ -109,14 +119,14 @@ class Pace:
         for index in range(min(right + 1, tokens - 1)):  # what follows a wrong one says nothing
             self._right += _NEW * ((index < right) - self._right)
 
-    def _best(self) -> int:
-        """Return the number of guesses with which the most tokens a second are to be expected."""
-        best, speed = 0, 1 / self._first
+    def _best(self) -> tuple[int, float]:
+        """Return with how many guesses the text grows fastest, and the seconds that they save for a token."""
+        best, least_s = 0, self._first
         expected = likely = 1.0
         for guesses in range(1, GUESSES_MAX + 1):
             likely *= self._right
             expected += likely
-            faster = expected / (self._first + self._more * guesses)
-            if faster > speed:
-                best, speed = guesses, faster
-        return best
+            token_s = (self._first + self._more * guesses) / expected
+            if token_s < least_s:
+                best, least_s = guesses, token_s
+        return best, self._first - least_s

@@ -1,15 +1,14 @@
 """The frames between a server and its engine: four bytes of length, then one JSON message.
 
-The stream may be a pipe or a local socket. The first frame is the client's `Open`; the engine answers
-`Ready` or `Refused`. A client whose `Open` is refused for its version or its settings starts an engine
-of its own.
+The stream may be a pipe or a local socket, to which several clients may be connected. The first frame of a
+client is `Open`; the engine answers `Ready`, `Refused`, or `Leaving` when it was about to end. Who only wants
+to know what an engine does sends `Inquire` or `Unload` instead, and is no client.
 """
 
 import json
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 from cattrs.preconf.json import make_converter
 from cattrs.strategies import configure_tagged_union
@@ -17,7 +16,7 @@ from cattrs.strategies import configure_tagged_union
 from cope_lsp.errors import FrameError
 from cope_lsp.values import Generation, ModelInfo, Sample, Segment, Usage
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 FRAME_BYTES_MAX = 16 * 1024 * 1024
 
 _HEADER = struct.Struct(">I")
@@ -35,6 +34,12 @@ class EngineSettings:
     cache_type: Literal["f16", "f32"] = "f16"
     speculation: Literal["never", "auto", "always"] = "auto"
     """Whether tokens are guessed from what the text repeats, which changes no text; "auto": where it pays."""
+    draft_path: str = ""
+    """A small model with the same vocabulary that guesses tokens, too; "": none."""
+    idle_s: float = 0.0
+    """The engine ends when it was not asked for anything so long; 0: it never does."""
+    memory_bytes_max: int = 0
+    """What all engines of a user may hold together, before those not used for longest end; 0: no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,41 @@ class Finished:
     error: str = ""
 
 
-Message = Open | Generate | Cancel | Ready | Refused | Drawn | Finished
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """Engine to client: it ends on purpose. Who wants more starts another."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inquire:
+    """Anybody to engine: what do you do? Answered with `EngineStatus`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unload:
+    """Anybody to engine: end, unless you are at work. Answered with `Leaving` or `EngineStatus`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """Engine to whom inquired."""
+
+    pid: int
+    model_path: str
+    clients: int
+    generations: int
+    """Those that are not finished."""
+    memory_bytes: int
+    """What the process holds in memory, the parts of the model file that are mapped among it."""
+    idle_s: float
+    """Since it was last asked for a generation."""
+
+
+Message = (
+    Open | Generate | Cancel | Ready | Refused | Drawn | Finished | Leaving | Inquire | Unload | EngineStatus
+)
 
 _converter = make_converter(detailed_validation=False)
 configure_tagged_union(Segment, _converter, tag_name="kind")
@@ -136,11 +175,15 @@ def frame_length(header: bytes) -> int:
 HEADER_BYTES = _HEADER.size
 
 
-def read_messages(stream: BinaryIO, receive: Callable[[Message], Any]) -> None:
-    """Hand every message of a blocking `stream` to `receive` until the stream ends."""
-    while len(header := stream.read(HEADER_BYTES)) == HEADER_BYTES:
-        length = frame_length(header)
-        payload = stream.read(length)
-        if len(payload) < length:
-            return
-        receive(decode(payload))
+def read_message(stream: BinaryIO) -> Message | None:
+    """Return the next message of a blocking `stream`; None when it has ended.
+
+    Raises:
+        FrameError: what comes is no message of this version.
+    """
+    header = stream.read(HEADER_BYTES)
+    if len(header) < HEADER_BYTES:
+        return None
+    length = frame_length(header)
+    payload = stream.read(length)
+    return decode(payload) if len(payload) == length else None

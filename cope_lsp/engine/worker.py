@@ -1,49 +1,81 @@
-"""The engine's own process: frames in on standard input, frames out on standard output.
+"""The engine's own process: frames in and out, over standard streams for one client or a socket for several.
 
 llama.cpp can crash, block and print. Here it can do all three without harm to the language server.
 """
 
+import argparse
 import os
 import queue
-import threading
-from typing import BinaryIO
+import sys
+from pathlib import Path
+from typing import NoReturn
 
-from cope_lsp.engine.wire import WIRE_VERSION, Message, Open, Refused, encode, read_messages
-from cope_lsp.errors import FrameError
+from cope_lsp.engine.clients import Clients
+from cope_lsp.engine.connection import Connection, Letter
+from cope_lsp.engine.neighbours import make_room
+from cope_lsp.engine.wire import WIRE_VERSION, Open, Refused
+from cope_lsp.errors import ModelFileError
 from cope_lsp.stdio import claim_stdio
 
+TAKEN = 3
+"""The exit status when another engine has the place."""
 
-def main() -> None:
-    """Serve one client until it closes the stream."""
-    frames_in, frames_out = claim_stdio()
-    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(frames_in, inbox), daemon=True).start()
-    opening = inbox.get()
-    if not isinstance(opening, Open) or opening.version != WIRE_VERSION:
-        _send(frames_out, Refused(f"this engine speaks wire version {WIRE_VERSION}"))
-        return
+FIRST_CLIENT_S = 10.0
+"""Who starts an engine connects to it at once; one that died before must not leave an engine behind."""
+
+
+def main() -> NoReturn:
+    """Serve clients until the last of them is gone."""
+    parser = argparse.ArgumentParser(prog="python -m cope_lsp.engine.worker", description=__doc__)
+    parser.add_argument("--socket", type=Path, metavar="FILE", help="serve whoever connects to it")
+    path = parser.parse_args().socket
+    clients = Clients()
+    if path is None:
+        frames_in, frames_out = claim_stdio()
+        clients.add(Connection(frames_in, frames_out, lambda: os._exit(0)))
+    elif clients.listen(path):
+        _begin_log(path.with_suffix(".log"))
+    else:
+        sys.exit(TAKEN)
+    _serve(clients, path)
+
+
+def _begin_log(path: Path) -> None:
+    """Let what is printed here go to a file that begins anew, so that last words can be read."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _serve(clients: Clients, path: Path | None) -> NoReturn:
+    first = _first_opening(clients)
+    opening = first.message
+    assert isinstance(opening, Open)
+    if path is not None:
+        make_room(path, Path(opening.model_path), opening.settings.memory_bytes_max)
     # Imported late: native libraries are loaded when a model is wanted, after the streams are safe.
-    from cope_lsp.engine.service import serve  # noqa: PLC0415
+    from cope_lsp.engine.service import Service  # noqa: PLC0415
 
-    serve(opening, inbox, lambda message: _send(frames_out, message))
-
-
-def _read(frames_in: BinaryIO, inbox: queue.SimpleQueue[Message]) -> None:
-    """Fill the inbox until the client is gone, then leave at once, whatever native code is doing."""
     try:
-        read_messages(frames_in, inbox.put)
-    except FrameError as error:
-        os.write(2, f"{error}\n".encode())
-        os._exit(2)
-    os._exit(0)
+        service = Service(opening, clients.__len__)
+    except ModelFileError as error:
+        clients.farewell(Refused(str(error)))
+    service.run(first, clients.inbox, clients.leave)
 
 
-def _send(frames_out: BinaryIO, message: Message) -> None:
-    try:
-        frames_out.write(encode(message))
-        frames_out.flush()
-    except BrokenPipeError:
-        os._exit(0)
+def _first_opening(clients: Clients) -> Letter:
+    """Return the first letter that names a model; who only inquires is not answered before."""
+    while True:
+        try:
+            letter = clients.inbox.get(timeout=FIRST_CLIENT_S)
+        except queue.Empty:
+            clients.leave("nobody wanted a model")
+        match letter.message:
+            case Open(version=version) if version == WIRE_VERSION:
+                return letter
+            case Open():
+                letter.sender.send(Refused(f"this engine speaks wire version {WIRE_VERSION}"))
 
 
 if __name__ == "__main__":

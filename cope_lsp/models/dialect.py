@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cope_lsp.egress.reply import Reply
 from cope_lsp.errors import CopeError, EngineUnavailableError, GenerationError
 from cope_lsp.values import FimOrder, FimRole, Finish, Generation, ModelInfo, Usage
+
+if TYPE_CHECKING:
+    from cope_lsp.egress.completions import Completions
 
 MANY = 100_000_000_000_000
 
@@ -44,6 +47,7 @@ class Dialect(Protocol):
     """One way to ask; it was opened and knows the model."""
 
     info: ModelInfo
+    server: "Completions"
 
     @property
     def end_names(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from cope_lsp.egress.reply import NoStreamError
+from cope_lsp.egress.reply import NoStreamError, Reply, said
 from cope_lsp.engine import chat_formats, fim_formats
 from cope_lsp.engine.fim_formats import FIM_FORMATS, FimFormat
 from cope_lsp.errors import EngineUnavailableError, GenerationError
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from cope_lsp.egress.completions import Completions
 
 TOKENS_MAX = 1_000_000
+CHARACTERS_PER_TOKEN = 5
+"""More than code has in any vocabulary that we know: what is sent to be cut by tokens is longer, a little."""
+
 _SENTENCEPIECE = 1
 _GUARD = "☺"
 _NO_TEMPLATE = "{%- for message in messages -%}\n  {{- '<|im_start|>' + message.role"
@@ -44,7 +47,7 @@ class LlamaDialect:
 
     def __init__(self, server: "Completions", card: Card) -> None:
         """Take the server; `open` then asks it what it has."""
-        self._server = server
+        self.server = server
         self._card = card
         self._special: dict[str, int] = {}
         self._fim: dict[FimRole, int] = {}
@@ -112,13 +115,13 @@ class LlamaDialect:
     async def _round(self, body: Mapping[str, Any]) -> AsyncGenerator[Piece, None]:
         names = frozenset(self._end_names)
         try:
-            async with aclosing(self._server.stream("/completion", body)) as events:
+            async with aclosing(self.server.stream("/completion", body)) as events:
                 async for event in events:
                     if "error" in event:
-                        raise GenerationError(f"{self._server.url} gave up: {str(event['error'])[:200]}")
+                        raise GenerationError(f"{self.server.url} gave up: {Reply(200, event).said}")
                     yield self._piece(event, names)
         except NoStreamError as answer:
-            raise refusal(self._server.url, answer.reply) from None
+            raise refusal(self.server.url, answer.reply) from None
 
     def _body(self, generation: Generation, tokens: list[int]) -> dict[str, Any]:
         limits, sampling = generation.limits, generation.sampling
@@ -176,7 +179,7 @@ class LlamaDialect:
                 groups.append([segment for segment in segments if isinstance(segment, Text)])
             else:
                 groups += [self._mark(mark) for mark in segments if not isinstance(mark, Text)]
-        texts = (self._group(group) for group in groups if isinstance(group, list))
+        texts = (self._group([*map(_bounded, group)]) for group in groups if isinstance(group, list))
         tokenised = iter(await asyncio.gather(*texts))
         parts = [[group] if isinstance(group, int) else next(tokenised) for group in groups]
         return [*self._opening, *itertools.chain.from_iterable(parts)] or [self._closing]
@@ -217,16 +220,16 @@ class LlamaDialect:
     ) -> list[int]:
         rows = await self._tokenized(content, add_special=add_special, parse_special=parse_special)
         if not all(isinstance(token, int) for token in rows):
-            raise EngineUnavailableError(f"{self._server.url} answers with something else than tokens")
+            raise EngineUnavailableError(f"{self.server.url} answers with something else than tokens")
         return rows
 
     async def _tokenized(self, content: str, **how: bool) -> list[Any]:
-        reply = await self._server.post("/tokenize", {"content": content, **how})
+        reply = await self.server.post("/tokenize", {"content": content, **how})
         if reply.status != 200:
-            raise refusal(self._server.url, reply)
+            raise refusal(self.server.url, reply)
         rows = mapping(reply.value).get("tokens")
         if not isinstance(rows, list) or len(rows) > TOKENS_MAX:
-            raise EngineUnavailableError(f"{self._server.url} answers with something else than tokens")
+            raise EngineUnavailableError(f"{self.server.url} answers with something else than tokens")
         return rows
 
     # -- what the model is -----------------------------------------------------------------------------
@@ -251,8 +254,8 @@ class LlamaDialect:
         alias = props.get("model_alias") or props.get("model_path") or "model"
         settings = mapping(props.get("default_generation_settings"))
         return ModelInfo(
-            name=self._card.name or PurePath(str(alias)).name.removesuffix(".gguf")[:200],
-            description=f"llama-server {str(props.get('build_info', ''))[:60]}".strip(),
+            name=self._card.name or said(PurePath(str(alias)).name.removesuffix(".gguf")),
+            description=f"llama-server {said(props.get('build_info'), 60)}".strip(),
             parameters=number(meta.get("n_params")),
             bytes=number(meta.get("size")),
             context_tokens=number(settings.get("n_ctx"), 4096),
@@ -302,6 +305,18 @@ def _seconds(milliseconds: Any) -> float:
 
 def _is_named(row: Any) -> bool:
     return isinstance(mapping(row).get("piece"), str)
+
+
+def _bounded(one: Text) -> Text:
+    """Return a text without the lines that would be cut anyway, which are not even sent."""
+    characters_max = one.tokens_max * CHARACTERS_PER_TOKEN
+    if len(one.text) <= characters_max:
+        return one
+    if one.keep == "head":
+        cut = one.text[:characters_max]
+        return replace(one, text=cut[: cut.rfind("\n") + 1] or cut)
+    cut = one.text[len(one.text) - characters_max :]
+    return replace(one, text=cut[cut.find("\n") + 1 :] or cut)
 
 
 def _cut(tokens: list[int], one: Text) -> list[int]:

@@ -1,20 +1,20 @@
 """A GGUF file, run by the `llama-server` of this machine: for where llama-cpp-python cannot be built.
 
-It is a child of ours that ends when we do, listens on a Unix socket in a folder that only the user can enter,
-and so is no server to anybody else. It is started when it is first needed, and again after it died, as often
-as our own engine would be.
+A child of ours (`leash`) holds it and ends it when we end. It listens on a Unix socket in a folder that only
+the user can enter, and so is no server to anybody else. It is started when it is first needed, and again
+after it died, as often as our own engine would be.
 """
 
 import asyncio
 import contextlib
 import os
-import platform
+import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
-from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,27 +23,29 @@ from typing import cast, get_args
 from cope_lsp.engine.deaths import Deaths
 from cope_lsp.engine.foreign import NotAModel
 from cope_lsp.engine.header import Header, read_header
-from cope_lsp.engine.process import (
-    LOAD_TIMEOUT_S,
-    WORKER_ENVIRONMENT,
-    kill_child,
-)
+from cope_lsp.engine.process import LOAD_TIMEOUT_S, WORKER_ENVIRONMENT
 from cope_lsp.engine.threads import thread_count
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.errors import CopeError, EngineUnavailableError, GenerationError, ModelFileError
 from cope_lsp.models.dialect import Card
-from cope_lsp.models.remote import Session, opened
+from cope_lsp.models.opening import Opening
+from cope_lsp.models.remote import Session, is_healthy, opened
 from cope_lsp.values import FimOrder, FimRole, Generation, ModelInfo, ModelState, Sample, Usage
 
 PROGRAM = "llama-server"
+SOCKET = "engine.sock"
 ASK_EVERY_S = 0.02
 ALIVE_S = 5.0
 """How long a server that missed a deadline may take to say that it lives."""
+
+END_S = 5.0
+"""How long is waited for what was killed: a process that the system cannot end must not hold us."""
 
 SOCKET_FOLDER_BYTES_MAX = 70
 """macOS takes 103 bytes for the path of a socket, Linux 107."""
 
 _STDERR_LINES = 20
+_STDERR_BYTES = 16_384
 
 _FIM_KEYS: dict[str, FimRole] = {
     "fim_pre_token_id": "prefix",
@@ -68,19 +70,88 @@ def find_program() -> str | None:
     return shutil.which(PROGRAM, path=os.pathsep.join(folders))
 
 
+class _LastLines(asyncio.Protocol):
+    """Drains what a server prints, so that it never blocks, and remembers the end of it."""
+
+    def __init__(self) -> None:
+        self._end = b""
+        self.are_all = asyncio.Event()
+
+    @property
+    def lines(self) -> list[str]:
+        """The last lines, without empty ones."""
+        lines = self._end.decode("utf-8", "replace").splitlines()
+        return [line for line in lines if line.strip()][-_STDERR_LINES:]
+
+    def data_received(self, data: bytes) -> None:
+        self._end = (self._end + data)[-_STDERR_BYTES:]
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.are_all.set()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Leash:
+    """The process that holds a server, and what belongs to it."""
+
+    process: asyncio.subprocess.Process
+    printed: _LastLines
+    pipe: asyncio.ReadTransport
+    folder: Path
+
+    @classmethod
+    async def hold(cls, folder: Path, command: Sequence[str], environment: Mapping[str, str]) -> "_Leash":
+        """Start a server in a process group of its own, with a folder that the leash makes."""
+        # asyncio would count a pipe of its own to the process, which then ends only with all who hold it.
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "wb"):
+            pipe, printed = await asyncio.get_running_loop().connect_read_pipe(
+                _LastLines, os.fdopen(reading, "rb", buffering=0)
+            )
+            process = None
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-P", "-m", "cope_lsp.models.leash", str(folder), *command),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=writing,
+                    env=environment,
+                    start_new_session=True,
+                )
+            finally:
+                if process is None:
+                    pipe.close()
+        return cls(process, printed, pipe, folder)
+
+    def kill(self) -> None:
+        """Kill the whole group, also what a wrapper of the server has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    async def gone(self) -> None:
+        """Wait until it has ended, by itself or not, with its server and its folder."""
+        await self.process.wait()
+        self.kill()  # if the leash alone was killed, by somebody else, its group is still there
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+            with contextlib.suppress(ConnectionError):
+                await self.process.stdin.wait_closed()
+        self.pipe.close()
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+
+
 @dataclass(slots=True, eq=False)
 class _Running:
-    process: asyncio.subprocess.Process
+    leash: _Leash
     session: Session
-    folder: Path
     info: ModelInfo
     watch: asyncio.Task[None] | None = None
 
     async def end(self) -> None:
         """Kill the server, and wait until everything of it is gone."""
-        _kill(self.process)
+        self.leash.kill()
         if self.watch:
-            await asyncio.shield(self.watch)
+            await asyncio.wait({self.watch}, timeout=END_S)
 
 
 class LlamaServerModel:
@@ -92,16 +163,15 @@ class LlamaServerModel:
         self._program = program
         self._settings = settings
         self._running: _Running | None = None
-        self._loading: asyncio.Task[_Running] | None = None
+        self._opening = Opening(self._start)
         self._deaths = Deaths(PROGRAM, restarts_max)
         self._off: CopeError | None = None
-        self._printed: deque[str] = deque(maxlen=_STDERR_LINES)
         self._checks: set[asyncio.Task[None]] = set()
 
     @property
     def pid(self) -> int | None:
-        """The process id of the server; None when none is running."""
-        return self._running.process.pid if self._running else None
+        """The process id of the server's leash, which leads its group; None when none is running."""
+        return self._running.leash.process.pid if self._running else None
 
     @property
     def state(self) -> ModelState:
@@ -110,7 +180,7 @@ class LlamaServerModel:
             return "unavailable"
         if self._running:
             return "ready"
-        return "loading" if self._loading and not self._loading.done() else "asleep"
+        return "loading" if self._opening.is_running else "asleep"
 
     async def info(self) -> ModelInfo:
         """See `TextModel`."""
@@ -118,21 +188,21 @@ class LlamaServerModel:
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Sample | Usage, None]:
         """See `TextModel`. A server that died before it answered is replaced once."""
-        answered = False
+        answered, running = False, None
         try:
-            async with aclosing((await self._ready()).session.generate(generation)) as answers:
+            running = await self._ready()
+            async with aclosing(running.session.generate(generation)) as answers:
                 async for answer in answers:
                     answered = True
                     yield answer
         except GenerationError:
-            self._checks.add(check := asyncio.create_task(self._look_after(self._running)))
+            self._checks.add(check := asyncio.create_task(self._look_after(running)))
             check.add_done_callback(self._checks.discard)
             raise
         except EngineUnavailableError as error:
+            await self._look_after(running)
             if answered:
                 raise
-            if running := self._running:  # it does not answer any more, so it need not be there
-                await running.end()
             if self._off:
                 raise self._off from error
         else:
@@ -144,9 +214,7 @@ class LlamaServerModel:
     async def close(self) -> None:
         """See `TextModel`."""
         self._off = EngineUnavailableError("the engine was closed")
-        if self._loading and not self._loading.done():
-            self._loading.cancel()
-            await asyncio.gather(self._loading, return_exceptions=True)
+        await self._opening.stop()
         if running := self._running:
             self._running = None
             await running.end()
@@ -163,122 +231,90 @@ class LlamaServerModel:
             raise self._off
         if self._running:
             return self._running
-        if self._loading is None or self._loading.done():
-            self._loading = asyncio.create_task(self._start())
-        return await asyncio.shield(self._loading)
+        return await self._opening.result()
 
     async def _start(self) -> _Running:
         header = await asyncio.to_thread(read_header, self.path)
         if isinstance(header, NotAModel):
             self._off = ModelFileError(header.message)
             raise self._off
-        folder = await asyncio.to_thread(_make_folder)
+        folder = _folder()
         try:
-            process = await self._spawn(folder / "engine.sock", header)
+            leash = await _Leash.hold(folder, self._command(folder, header), _environment())
         except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
             self._off = EngineUnavailableError(f"{self._program} cannot be started: {error.strerror}")
             raise self._off from error
         running = None
         try:
-            session = await self._connected(process, folder / "engine.sock", card_of(header, self.path))
-            running = _Running(process, session, folder, session.info)
+            session = await self._connected(leash, card_of(header, self.path))
+            running = _Running(leash, session, session.info)
         finally:
             if running is None:
-                _kill(process)
-                await _gone(process, folder)
+                leash.kill()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(leash.gone(), END_S)
         self._running = running
         running.watch = asyncio.create_task(self._watch(running))
         return running
 
-    async def _spawn(self, socket: Path, header: Header) -> asyncio.subprocess.Process:
+    def _command(self, folder: Path, header: Header) -> list[str]:
         settings = self._settings
         threads = thread_count(settings.threads, header.parameters)
-        arguments = ["-m", str(self.path), "--host", str(socket), "-np", str(settings.sequences)]
-        arguments += ["-c", str(settings.context_tokens), "--kv-unified", "--no-webui", "--offline"]
-        arguments += ["-ngl", str(settings.gpu_layers), "-t", str(threads)]
-        arguments += ["-ctk", settings.cache_type, "-ctv", settings.cache_type]
+        command = [self._program, "-m", str(self.path), "--host", str(folder / SOCKET)]
+        command += ["-np", str(settings.sequences), "-c", str(settings.context_tokens)]
+        command += ["--kv-unified", "--no-webui", "--offline"]
+        command += ["-ngl", str(settings.gpu_layers), "-t", str(threads)]
+        command += ["-ctk", settings.cache_type, "-ctv", settings.cache_type]
         if settings.gpu_layers == 0:  # as in our engine: a text must not depend on what else is drawn
-            arguments += ["-fa", "off"]
-        # Nothing of what a user has set for a server of their own may change ours, or open a port.
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("LLAMA_", "HF_"))}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "cope_lsp.models.leash", str(os.getpid())),
-            *(self._program, *arguments),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            env=WORKER_ENVIRONMENT | kept,
-        )
-        self._printed.clear()
-        assert process.stderr is not None
-        self._listening = asyncio.create_task(self._listen(process.stderr))
-        return process
+            command += ["-fa", "off"]
+        return command
 
-    async def _listen(self, stream: asyncio.StreamReader) -> None:
-        """Drain what it prints, so that it never blocks, and remember the end of it."""
-        while chunk := await stream.read(4096):
-            self._printed.extend(chunk.decode("utf-8", "replace").splitlines())
-
-    async def _connected(self, process: asyncio.subprocess.Process, socket: Path, card: Card) -> Session:
+    async def _connected(self, leash: _Leash, card: Card) -> Session:
         # The transport takes a while to import, and most people have llama-cpp-python.
         from cope_lsp.egress.completions import Completions  # noqa: PLC0415
 
-        deadline = time.monotonic() + LOAD_TIMEOUT_S
-        while time.monotonic() < deadline:
-            if process.returncode is not None:
-                raise self._death(f"ended while it loaded {self.path}")
+        socket, deadline = leash.folder / SOCKET, time.monotonic() + LOAD_TIMEOUT_S
+        while (left_s := deadline - time.monotonic()) > 0:
+            if leash.process.returncode is not None:
+                with contextlib.suppress(TimeoutError):  # what it printed last may still be on its way
+                    await asyncio.wait_for(leash.printed.are_all.wait(), ALIVE_S)
+                raise self._death(leash, f"ended while it loaded {self.path}")
             if await asyncio.to_thread(socket.exists):
                 server = Completions("http://llama-server", socket=socket)
-                try:
-                    healthy = (await server.get("/health")).status == 200
-                except EngineUnavailableError:
-                    healthy = False
-                if healthy:
-                    return await opened(server, card)
+                if await is_healthy(server, left_s):
+                    return await opened(server, card, LOAD_TIMEOUT_S)
                 await server.close()
             await asyncio.sleep(ASK_EVERY_S)
-        raise self._death(f"did not load the model within {LOAD_TIMEOUT_S:.0f} s")
+        raise self._death(leash, f"did not load the model within {LOAD_TIMEOUT_S:.0f} s")
 
     async def _watch(self, running: _Running) -> None:
         """Wait for its end, and clean up after it."""
-        await running.process.wait()
+        await running.leash.process.wait()
         if self._running is running:
             self._running = None
-            self._death("died")
+            self._death(running.leash, "died")
         await running.session.close()
-        await _gone(running.process, running.folder)
+        await running.leash.gone()
 
-    def _death(self, what: str) -> EngineUnavailableError:
+    def _death(self, leash: _Leash, what: str) -> EngineUnavailableError:
         """Count a death; the last one allowed turns the engine off."""
-        causes = [line for line in self._printed if "error loading model:" in line]
-        error = self._deaths.add(what, causes or self._printed)
+        causes = [line for line in leash.printed.lines if "error loading model:" in line]
+        error = self._deaths.add(what, causes or leash.printed.lines)
         self._off = self._off or self._deaths.too_many
         return error
 
 
-def _make_folder() -> Path:
-    """Make a folder that only the user can enter, with a path that is short enough for a socket in it."""
+def _environment() -> dict[str, str]:
+    """Return ours without what a user has set for a server of their own: it must not change this one."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("LLAMA_", "HF_"))}
+    return WORKER_ENVIRONMENT | kept
+
+
+def _folder() -> Path:
+    """Return a folder for the leash to make, with a path that is short enough for a socket in it."""
     usual = tempfile.gettempdir()
     short = len(os.fsencode(usual)) <= SOCKET_FOLDER_BYTES_MAX
-    return Path(tempfile.mkdtemp(prefix="cope-", dir=usual if short else "/tmp"))  # noqa: S108  # mode 0700
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    if platform.system() == "Linux":
-        kill_child(process)
-    elif process.stdin:  # what we started is the leash, which kills when its input ends
-        process.stdin.close()
-
-
-async def _gone(process: asyncio.subprocess.Process, folder: Path) -> None:
-    """Wait until a server that was killed is gone with its pipes and its folder."""
-    await process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
-        with contextlib.suppress(ConnectionError):
-            await process.stdin.wait_closed()
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    return Path(usual if short else "/tmp") / f"cope-{secrets.token_hex(8)}"  # noqa: S108  # nobody guesses it
 
 
 def card_of(header: Header, path: Path) -> Card:

@@ -10,6 +10,7 @@ from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.errors import EngineUnavailableError
 from cope_lsp.models import catalog
 from cope_lsp.models.base import TextModel
+from cope_lsp.models.hardware import MEMORY_SHARE_MAX, look
 from cope_lsp.models.llama_server import PROGRAM, LlamaServerModel, find_program
 from cope_lsp.models.remote import RemoteModel
 from cope_lsp.values import Generation, ModelInfo, ModelState, Sample, Usage
@@ -18,15 +19,18 @@ from cope_lsp.values import Generation, ModelInfo, ModelState, Sample, Usage
 class LocalModel:
     """Implements `TextModel` on an engine process."""
 
-    def __init__(self, path: Path, settings: EngineSettings, restarts_max: int) -> None:
+    def __init__(
+        self, path: Path, settings: EngineSettings, restarts_max: int, *, shared: bool = False
+    ) -> None:
         self.path = path
-        self.engine = EngineProcess(path, settings, restarts_max)
+        self.engine = EngineProcess(path, settings, restarts_max, shared=shared)
 
     @classmethod
     def from_config(cls, config: Config) -> "LocalModel":
         """Return the model that the settings name, or the embedded one. Nothing is loaded yet."""
         path = catalog.resolve(config.model_path)
-        return cls(path, _engine_settings(config), config.restarts_max)
+        settings = _engine_settings(config)
+        return cls(path, settings, config.restarts_max, shared=config.engine_shared)
 
     @property
     def state(self) -> ModelState:
@@ -60,9 +64,8 @@ class NoEngine:
 
     async def generate(self, _generation: Generation) -> AsyncGenerator[Sample | Usage, None]:
         """See `TextModel`."""
-        if self.reason:
-            raise EngineUnavailableError(self.reason)
-        yield Usage(0, 0, 0, 0.0, 0.0)  # never reached, but what makes it an iterator
+        raise EngineUnavailableError(self.reason)
+        yield  # type: ignore[unreachable]  # it makes this an iterator
 
     async def close(self) -> None:
         """See `TextModel`."""
@@ -105,7 +108,7 @@ def same_model(one: Config, other: Config) -> bool:
 
 def _named(config: Config) -> tuple[object, ...]:
     server = (config.model_endpoint, config.model_served_as, config.model_format)
-    return (config.model_path, config.engine_backend, *server)
+    return (config.model_path, config.engine_backend, config.engine_shared, *server)
 
 
 def _engine_settings(config: Config) -> EngineSettings:
@@ -113,4 +116,11 @@ def _engine_settings(config: Config) -> EngineSettings:
         context_tokens=config.context_tokens,
         threads=config.threads,
         gpu_layers=config.gpu_layers,
+        draft_path=str(config.model_draft_path.absolute()) if config.model_draft_path else "",
+        idle_s=float(config.engine_idle_s),
+        memory_bytes_max=config.engine_memory_mb * 1_000_000 or _default_memory_bytes(),
     )
+
+
+def _default_memory_bytes() -> int:
+    return int((look(None).memory_bytes or 0) * MEMORY_SHARE_MAX)

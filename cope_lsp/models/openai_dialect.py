@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from cope_lsp.egress.reply import NoStreamError
+from cope_lsp.egress.reply import NoStreamError, Reply, said
 from cope_lsp.engine.chat_formats import CHAT_FORMATS
 from cope_lsp.engine.fim_formats import FIM_FORMATS, NEEDED_MARKS, FimFormat
 from cope_lsp.errors import GenerationError
@@ -42,7 +42,7 @@ class OpenAiDialect:
         Raises:
             EngineUnavailableError: the settings name a family that we do not know.
         """
-        self._server = server
+        self.server = server
         rows = models.get("data")
         rows = [mapping(row) for row in rows] if isinstance(rows, list) else []
         row = next((row for row in rows if row.get("id") == card.served_as), first(models.get("data")))
@@ -54,8 +54,8 @@ class OpenAiDialect:
         order = self._family.order if self._family else "prefix-suffix-middle"
         marks = self._family.names() if self._family else {}
         self.info = ModelInfo(
-            name=self._model.rpartition("/")[2] or "model",
-            description=f"served by {str(row.get('owned_by', 'a server'))[:60]}",
+            name=said(self._model.rpartition("/")[2]) or "model",
+            description=f"served by {said(row.get('owned_by'), 60) or 'a server'}",
             parameters=0,
             bytes=0,
             context_tokens=_context(row),
@@ -71,15 +71,15 @@ class OpenAiDialect:
         for ratio in CHARACTERS_PER_TOKEN:
             body = self._body(generation, ratio)
             try:
-                async with aclosing(self._server.stream("/v1/completions", body)) as events:
+                async with aclosing(self.server.stream("/v1/completions", body)) as events:
                     async for event in events:
                         if "error" in event:
-                            raise GenerationError(f"{self._server.url} gave up: {str(event['error'])[:200]}")
+                            raise GenerationError(f"{self.server.url} gave up: {Reply(200, event).said}")
                         for piece in self._pieces(event, generation):
                             yield piece
             except NoStreamError as answer:
                 if not is_too_long(answer.reply) or ratio == CHARACTERS_PER_TOKEN[-1]:
-                    raise refusal(self._server.url, answer.reply) from None
+                    raise refusal(self.server.url, answer.reply) from None
             else:
                 return
 

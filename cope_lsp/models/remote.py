@@ -5,6 +5,7 @@ sends, and to close the iterator hangs up, at which these servers stop.
 """
 
 import asyncio
+import copy
 import os
 import time
 from collections.abc import AsyncGenerator, Iterator
@@ -23,6 +24,7 @@ from cope_lsp.errors import CopeError, EngineUnavailableError, GenerationError
 from cope_lsp.models.dialect import Card, Dialect, Piece, mapping, refusal
 from cope_lsp.models.llama_dialect import LlamaDialect
 from cope_lsp.models.openai_dialect import OpenAiDialect
+from cope_lsp.models.opening import Opening
 from cope_lsp.values import Finish, Generation, ModelInfo, ModelState, Sample, Text, Usage
 
 if TYPE_CHECKING:
@@ -45,8 +47,9 @@ class RemoteModel:
         self._permit = permit
         self._card = card
         self._session: Session | None = None
-        self._opening = asyncio.Lock()
+        self._opening = Opening(self._open)
         self._fault: tuple[float, CopeError] | None = None
+        self._is_closed = False
 
     @classmethod
     def from_config(cls, config: Config) -> "RemoteModel":
@@ -60,22 +63,29 @@ class RemoteModel:
         """See `TextModel`. What is not there now may be there for the next text, so it is never given up."""
         if self._session:
             return "ready"
-        return "loading" if self._opening.locked() else "asleep"
+        return "loading" if self._opening.is_running else "asleep"
 
     def objection(self, uri: str) -> str:
         """Return why nothing of the file at `uri` may be sent; "" when it may. It reads the disk."""
         return self._permit.objection(uri)
 
-    async def info(self) -> ModelInfo:
-        """See `TextModel`."""
+    async def info(self, uri: str = "") -> ModelInfo:
+        """See `TextModel`. With the `uri` of a file, only if text of it may be sent."""
+        await asyncio.to_thread(self._permit.about(uri).check)
         return (await self._ready()).info
 
-    async def generate(self, generation: Generation) -> AsyncGenerator[Sample | Usage, None]:
-        """See `TextModel`. Secrets are taken out of the prompt."""
-        session = await self._ready()
+    async def generate(self, generation: Generation, uri: str = "") -> AsyncGenerator[Sample | Usage, None]:
+        """See `TextModel`. Secrets are taken out of the prompt.
+
+        Args:
+            generation: what is wanted.
+            uri: of the file that the text is from, for which each request asks leave; "": it is from none.
+        """
+        await asyncio.to_thread(self._permit.about(uri).check)
         clean = await asyncio.to_thread(_without_secrets, generation)
+        session = await self._ready()
         try:
-            async with aclosing(session.generate(clean)) as answers:
+            async with aclosing(session.generate(clean, uri)) as answers:
                 async for answer in answers:
                     yield answer
         except CopeError:
@@ -83,31 +93,34 @@ class RemoteModel:
             raise
 
     async def close(self) -> None:
-        """See `TextModel`."""
+        """See `TextModel`. It is not opened again."""
+        self._is_closed = True
+        await self._opening.stop()
         if self._session:
             await self._forget(self._session)
 
     async def _ready(self) -> "Session":
-        async with self._opening:
-            if self._session:
-                return self._session
-            if self._fault and time.monotonic() < self._fault[0]:
-                raise self._fault[1]
-            try:
-                self._session = await self._open()
-            except CopeError as error:
-                self._fault = (time.monotonic() + REST_S, error)
-                raise
+        if self._is_closed:
+            raise EngineUnavailableError("the engine was closed")
+        if self._session:
             return self._session
+        if self._fault and time.monotonic() < self._fault[0]:
+            raise self._fault[1]
+        return await self._opening.result()
 
     async def _open(self) -> "Session":
         # The transport takes a while to import, and most people have no server.
         from cope_lsp.egress.completions import Completions  # noqa: PLC0415
 
-        await asyncio.to_thread(self._permit.check)
-        key = await find_key(self._permit.endpoint, os.environ, MODEL_VARIABLE)
-        server = Completions(self.url, permit=self._permit, key=key.secret if key else "")
-        return await opened(server, self._card)
+        try:
+            await asyncio.to_thread(self._permit.check)
+            key = await find_key(self._permit.endpoint, os.environ, MODEL_VARIABLE)
+            server = Completions(self.url, permit=self._permit, key=key.secret if key else "")
+            self._session = await opened(server, self._card, OPEN_TIMEOUT_S)
+        except CopeError as error:
+            self._fault = (time.monotonic() + REST_S, error)
+            raise
+        return self._session
 
     async def _forget(self, session: "Session") -> None:
         if self._session is session:
@@ -115,27 +128,40 @@ class RemoteModel:
         await session.close()
 
 
-async def opened(server: "Completions", card: Card) -> "Session":
+async def opened(server: "Completions", card: Card, timeout_s: float) -> "Session":
     """Find out what `server` is, and return what asks it in its own way; closes it if that fails.
+
+    Args:
+        server: the connections to it.
+        card: what is known of its model from elsewhere.
+        timeout_s: how long it may take to tell.
 
     Raises:
         EngineUnavailableError: it may not be asked, does not answer, or is none that completes text.
     """
     session = None
     try:
-        async with asyncio.timeout(OPEN_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             session = Session(server, await _recognised(server, card))
     except TimeoutError:
-        raise EngineUnavailableError(f"{server.url} did not answer within {OPEN_TIMEOUT_S:.0f} s") from None
+        raise EngineUnavailableError(f"{server.url} did not answer within {timeout_s:g} s") from None
     finally:
         if session is None:
             await server.close()
     return session
 
 
+async def is_healthy(server: "Completions", timeout_s: float) -> bool:
+    """Whether a llama-server says in time that it is well."""
+    try:
+        return (await asyncio.wait_for(server.get("/health"), timeout_s)).status == 200
+    except (EngineUnavailableError, TimeoutError):
+        return False
+
+
 async def _recognised(server: "Completions", card: Card) -> Dialect:
     props = await server.get("/props")
-    if props.status in {401, 403, 503}:
+    if props.status in {401, 503}:  # with 403 a proxy says that this page is not for us
         raise refusal(server.url, props)
     models = await server.get("/v1/models")
     if models.status != 200:
@@ -164,10 +190,7 @@ class Session:
 
     async def is_alive(self, timeout_s: float) -> bool:
         """Whether the server says so itself in time; only llama-server is asked so."""
-        try:
-            return (await asyncio.wait_for(self._server.get("/health"), timeout_s)).status == 200
-        except (EngineUnavailableError, TimeoutError):
-            return False
+        return await is_healthy(self._server, timeout_s)
 
     async def close(self) -> None:
         """Close the connections, as soon as nobody uses them."""
@@ -175,11 +198,11 @@ class Session:
         if not self._users:
             await self._server.close()
 
-    async def generate(self, generation: Generation) -> AsyncGenerator[Sample | Usage, None]:
-        """As `TextModel`, with the errors of `Dialect`."""
+    async def generate(self, generation: Generation, uri: str = "") -> AsyncGenerator[Sample | Usage, None]:
+        """As `RemoteModel`, with the errors of `Dialect`."""
         self._users += 1
         try:
-            async with aclosing(self._drawn(generation)) as answers:
+            async with aclosing(self._drawn(generation, uri)) as answers:
                 async for answer in answers:
                     yield answer
         finally:
@@ -187,7 +210,7 @@ class Session:
             if self._is_retired:
                 await self.close()
 
-    async def _drawn(self, generation: Generation) -> AsyncGenerator[Sample | Usage, None]:
+    async def _drawn(self, generation: Generation, uri: str) -> AsyncGenerator[Sample | Usage, None]:
         """Yield every sample as it is complete, then the usage.
 
         Raises:
@@ -196,9 +219,11 @@ class Session:
         """
         drafts = _Drafts(generation, self._dialect.end_names)
         deadline = drafts.started + generation.limits.deadline_s
+        dialect = copy.copy(self._dialect)
+        dialect.server = self._server.about(uri)
         try:
             async with (
-                aclosing(self._dialect.pieces(generation)) as pieces,
+                aclosing(dialect.pieces(generation)) as pieces,
                 aclosing(_until(pieces, deadline)) as timely,
             ):
                 async for piece in timely:
@@ -267,9 +292,10 @@ class _Drafts:
         transcript = self._open.get(piece.index)
         if transcript is None:
             return  # it ended at a limit of ours, and the server has not noticed
-        self._logprobs[piece.index] += piece.logprobs
-        data = piece.text.encode("utf-8", "replace")
         most = self._generation.limits.output_tokens_max
+        if self._generation.logprobs:
+            self._logprobs[piece.index] = (self._logprobs[piece.index] + piece.logprobs)[:most]
+        data = piece.text.encode("utf-8", "replace")
         self._bytes[piece.index] += len(data)
         if self._bytes[piece.index] > most * TOKEN_BYTES_MAX:
             raise EngineUnavailableError("the server's answer is longer than what was asked for")

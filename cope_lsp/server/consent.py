@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from cope_lsp.cascade.outcome import EscalationAsked
-from cope_lsp.config import is_offline
 from cope_lsp.egress import offline
 from cope_lsp.egress.consent import Answer
 from cope_lsp.ledger.entries import usd
+from cope_lsp.loading import is_offline
 from cope_lsp.models.question import Question, Quote
 from cope_lsp.server.asking import ask_about_call
 from cope_lsp.server.latest import Shared

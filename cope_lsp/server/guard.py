@@ -5,20 +5,19 @@ leads depends on the disk. So a name is judged as it is written and as the disk 
 an edit is handed on.
 """
 
-import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from cope_lsp.checks.suite.files import is_protected
-
-URI_CHARACTERS_MAX = 4_096
+from cope_lsp.egress.permit import name_of
 
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?")
+_UNSHOWN = frozenset({"Cc", "Cs"})
+"""Control characters, and bytes that are no text."""
+
 _SHORT_NAME = re.compile(r"[^.~]{1,6}~[0-9](\.\w{0,3})?")
-_DRIVE = re.compile(r"[A-Za-z]:")
 
 _TEST_FOLDERS = frozenset({"test", "tests", "__tests__"})
 _TEST_FILE = re.compile(r"(test_.*|.*_test|.*\.(test|spec))\.\w+|noxfile\.py")
@@ -33,9 +32,10 @@ def may_edit(uri: str, folders: Sequence[Path]) -> str:
         uri: of a document, as a client sent it (LSP 3.18, "URI"); nothing but `file:` can be judged.
         folders: of the workspace. Of several around a file the innermost counts.
     """
-    path = _path(uri)
-    if path is None:
+    name = name_of(uri)
+    if name is None or any(map(_is_odd, name.split("/")[1:])):
         return "its address is not that of a plain file on this machine"
+    path = Path(name)
     try:
         real = path.resolve()
         roots = [*folders, *(folder.resolve() for folder in folders)]
@@ -52,31 +52,12 @@ def may_edit(uri: str, folders: Sequence[Path]) -> str:
     return ""
 
 
-def _path(uri: str) -> Path | None:
-    """Return the file that a URI names beyond doubt."""
-    if len(uri) > URI_CHARACTERS_MAX or uri != uri.strip() or not uri.isprintable():
-        return None  # `urlsplit` would leave out what the editor may not
-    try:
-        split = urlsplit(uri)
-        decoded = unquote(split.path, errors="strict")
-    except ValueError:
-        return None
-    if split.scheme != "file" or split.netloc or "?" in uri or "#" in uri or not decoded.startswith("/"):
-        return None
-    first, *rest = parts = decoded.removeprefix("/").split("/")
-    if os.name == "nt":
-        parts = rest if _DRIVE.fullmatch(first) else [""]
-    if any(_is_odd(part) for part in parts):
-        return None
-    return Path(decoded.removeprefix("/") if os.name == "nt" else decoded)
-
-
 def _is_odd(part: str) -> bool:
     """Whether a part of a path means something else to some system or editor than to another."""
     return (
         part in {"", ".", ".."}
         or part[-1] in ". "
-        or any(character in '\\:*?"<>|' or unicodedata.category(character) == "Cc" for character in part)
+        or any(character in '\\:*?"<>|' or unicodedata.category(character) in _UNSHOWN for character in part)
         or _DEVICE.fullmatch(part.casefold()) is not None
         or _SHORT_NAME.fullmatch(part) is not None
     )

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from pygls.lsp.server import LanguageServer
 
 from cope_lsp.assistant import Assistant
+from cope_lsp.cascade.memory import PlanMemory
 from cope_lsp.cascade.plan import Plan
 from cope_lsp.config import Loaded
 from cope_lsp.context.target import Place
@@ -114,7 +115,8 @@ class CopeServer(LanguageServer):
         self.consents: dict[tuple[Path, str], Shared[None]] = {}
         """Questions to the user that are open, by project and endpoint."""
         self.plans: Kept[Planned] = Kept()
-        self.solves: Latest[dict[str, Any]] = Latest()
+        self.paid_plans = PlanMemory()
+        self.solves: Latest[dict[str, Any] | None] = Latest()
         self.solve_names: dict[str, str] = {}
         """The documents of the solves that run, by the ids that their clients gave them."""
         self.edits: Kept[Edit] = Kept()

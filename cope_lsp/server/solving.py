@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -16,10 +17,10 @@ from cope_lsp.cascade.outcome import (
     StageStarted,
     explain,
 )
-from cope_lsp.cascade.plan import Plans
 from cope_lsp.context.target import NoTargetError, Target, target_at
 from cope_lsp.server import consent
 from cope_lsp.server.edits import Edit, edit_of
+from cope_lsp.server.planning import Prepared
 from cope_lsp.server.progress import Progress
 from cope_lsp.server.server import CopeServer
 from cope_lsp.text import split_lines, without_hidden
@@ -46,11 +47,21 @@ class Solved:
         return self.edit is not None and self.edit.is_verified
 
 
-async def solve(ls: CopeServer, uri: str, task: CodeTask, plans: Plans, progress: Progress) -> Solved:
+async def solve(
+    ls: CopeServer, uri: str, task: CodeTask, prepare: Callable[[], Awaitable[Prepared]], progress: Progress
+) -> Solved:
     """Solve a task of a document. Cancelling this stops everything at once.
 
+    Args:
+        ls: the server.
+        uri: of the document.
+        task: the function.
+        prepare: returns the plans to begin with. It is called when model and checks are ready: what it costs
+            is not paid for nothing.
+        progress: is told where the solve is.
+
     Raises:
-        CopeError: there is no local model, or drafts cannot be checked safely.
+        CopeError: there is no local model, drafts cannot be checked safely, or `prepare` failed.
     """
 
     async def agree(asked: EscalationAsked) -> bool:
@@ -59,14 +70,17 @@ async def solve(ls: CopeServer, uri: str, task: CodeTask, plans: Plans, progress
     course, outcome = Course(), None
     async with ls.assistant.checks(task, with_tests=ls.client.trusted) as checks:
         progress.tell("loading the model")
-        async with aclosing(ls.assistant.solve(task, checks, agree, plans)) as events:
+        await ls.assistant.warm(uri)
+        prepared = await prepare()
+        async with aclosing(ls.assistant.solve(task, checks, agree, prepared.plans)) as events:
             async for event in events:
                 if isinstance(event, Outcome):
                     outcome = event
                 else:
                     progress.tell(course.after(event))
     assert outcome is not None
-    return _solved(uri, task, outcome)
+    solved = _solved(uri, task, outcome)
+    return solved.after(prepared.call) if prepared.call else solved
 
 
 @dataclass(slots=True)

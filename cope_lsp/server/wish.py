@@ -6,8 +6,8 @@ from typing import Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
-from pygls.uris import to_fs_path
 
+from cope_lsp.egress.permit import path_of
 from cope_lsp.errors import CopeError, HostedFailedError, HostedRefusedError
 from cope_lsp.server.documents import LspDocument
 from cope_lsp.server.server import CopeServer
@@ -52,10 +52,10 @@ def text_of(wish: Wish, key: str) -> str:
 
 def file_of(document: LspDocument) -> Path:
     """Return the file of a document."""
-    path = to_fs_path(document.uri)
-    if not document.uri.startswith("file:") or path is None:
+    path = path_of(document.uri)
+    if path is None:
         raise invalid("only text of files is sent, since ignore files must be able to forbid it")
-    return Path(path)
+    return path
 
 
 def project_of(ls: CopeServer, file: Path) -> Path:
@@ -69,7 +69,7 @@ def folders_of(ls: CopeServer) -> list[Path]:
     uris = [folder.uri for folder in ls.workspace.folders.values()]
     if not uris and ls.workspace.root_uri:
         uris = [ls.workspace.root_uri]
-    return [Path(path) for path in map(to_fs_path, uris) if path]
+    return [path for path in map(path_of, uris) if path]
 
 
 def invalid(message: str) -> JsonRpcException:

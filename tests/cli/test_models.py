@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cope_lsp.config import load
+from cope_lsp.loading import load
 from cope_lsp.models.catalog import UNKNOWN, embedded_path, recommended, resolve
 from cope_lsp.models.store import Store
 from tests.cli.conftest import COPE_LSP, TIMEOUT_S, Shell, interrupt, is_clean

@@ -22,8 +22,8 @@ async def make_engine() -> AsyncIterator[MakeEngine]:
     """Return a maker of engines that are closed when the test ends."""
     made: list[EngineProcess] = []
 
-    def make(path: Path | None = None, **settings: Any) -> EngineProcess:
-        made.append(EngineProcess(path or embedded_path(), EngineSettings(**settings)))
+    def make(path: Path | None = None, *, shared: bool = False, **settings: Any) -> EngineProcess:
+        made.append(EngineProcess(path or embedded_path(), EngineSettings(**settings), shared=shared))
         return made[-1]
 
     yield make

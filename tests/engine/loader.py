@@ -12,9 +12,12 @@ import select
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
-from cope_lsp.engine.service import serve
-from cope_lsp.engine.wire import WIRE_VERSION, EngineSettings, Finished, Generate, Message, Open, Refused
+from cope_lsp.engine.connection import Letter
+from cope_lsp.engine.service import Service
+from cope_lsp.engine.wire import WIRE_VERSION, EngineSettings, Finished, Generate, Message, Open
+from cope_lsp.errors import ModelFileError
 from cope_lsp.values import FimMark, Generation, Limits, Text
 
 MEMORY_BYTES_MAX = 8 * 1024**3
@@ -56,31 +59,40 @@ def _try(path: Path, deadline_s: float) -> tuple[str, str]:
     return "died", f"status {os.waitstatus_to_exitcode(status)}"
 
 
-def _load(path: Path, writing: int) -> None:
-    """Serve two generations and leave; does not return."""
+class _Client:
+    """Wants two generations, and reports what comes of them; then this process ends."""
+
+    def __init__(self, writing: int) -> None:
+        self._writing = writing
+        self._left = 2
+
+    def send(self, message: Message) -> None:
+        self._left -= isinstance(message, Finished)
+        if not self._left:
+            self.report(f"works {message}")
+
+    def report(self, text: str) -> NoReturn:
+        os.write(self._writing, text.encode()[:4000])
+        os._exit(0)
+
+
+def _load(path: Path, writing: int) -> NoReturn:
+    """Serve two generations and leave."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for printing in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), printing)
-    left = 2
-
-    def send(message: Message) -> None:
-        nonlocal left
-        left -= isinstance(message, Finished)
-        if isinstance(message, Refused) or not left:
-            os.write(
-                writing, f"{'refused' if isinstance(message, Refused) else 'works'} {message}".encode()[:4000]
-            )
-            os._exit(0)
-
-    inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    client = _Client(writing)
+    inbox: queue.Queue[Letter] = queue.Queue()
     for number, prompt in enumerate((PROMPT, FILL_IN)):
-        inbox.put(Generate(number, Generation(prompt, Limits(8, 5.0))))
+        inbox.put(Letter(client, Generate(number, Generation(prompt, Limits(8, 5.0)))))
+    opening = Open(WIRE_VERSION, str(path), EngineSettings(context_tokens=512))
     try:
-        serve(Open(WIRE_VERSION, str(path), EngineSettings(context_tokens=512)), inbox, send)
-    except BaseException as error:  # noqa: BLE001  # an error that leaves `serve` ends a worker, too
-        os.write(writing, f"died {error!r}".encode()[:4000])
-    os._exit(70)
+        Service(opening, lambda: 1).run(Letter(client, opening), inbox, client.report)
+    except ModelFileError as error:
+        client.report(f"refused {error}")
+    except BaseException as error:  # noqa: BLE001  # an error that leaves the service ends a worker, too
+        client.report(f"died {error!r}")
 
 
 if __name__ == "__main__":

@@ -168,7 +168,7 @@ def test_a_text_that_repeats_itself_takes_fewer_batches_than_tokens(flat: Path) 
         assert guessing.texts(wanted(text, tokens=120)) == plain.texts(wanted(text, tokens=120))
         batches = guessing.context.batches - before[0]
         assert batches < 0.8 * (plain.context.batches - before[1]), "some guesses were right"
-    assert guessing.scheduler._pace._right < 1.0, "some guesses were wrong"
+    assert guessing.scheduler._guesser._lookup_pace._right < 1.0, "some guesses were wrong"
     for bench in (guessing, plain):
         bench.check_lanes()
         bench.close()

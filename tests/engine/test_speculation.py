@@ -113,6 +113,16 @@ def test_it_tries_again_when_the_text_may_have_become_another() -> None:
     assert pace.guesses() > 1
 
 
+def test_what_is_spent_before_the_first_guess_must_be_saved_by_the_end_of_the_text() -> None:
+    pace = Pace()
+    for _ in range(60):  # eight tokens for the time of one and a bit: nearly 9 ms of 10 are saved for each
+        pace.learn(1, 0.01, 0)
+        pace.learn(8, 0.011, 7)
+    assert pace.guesses(ahead_s=0.8, left=100) == GUESSES_MAX
+    assert pace.guesses(ahead_s=0.8, left=80) == 0
+    assert pace.guesses() == GUESSES_MAX, "nothing is to be spent"
+
+
 @given(st.lists(st.tuples(st.integers(1, 8), st.floats(1e-6, 10), st.integers(0, 7)), max_size=60))
 def test_whatever_it_learned_it_guesses_within_its_bounds(batches: list[tuple[int, float, int]]) -> None:
     pace = Pace()

@@ -12,16 +12,20 @@ from cope_lsp.engine.wire import (
     Cancel,
     Drawn,
     EngineSettings,
+    EngineStatus,
     Finished,
     Generate,
+    Inquire,
+    Leaving,
     Message,
     Open,
     Ready,
     Refused,
+    Unload,
     decode,
     encode,
     frame_length,
-    read_messages,
+    read_message,
 )
 from cope_lsp.errors import FrameError
 from cope_lsp.values import FimMark, Generation, Limits, ModelInfo, Sample, Sampling, Text, Usage
@@ -65,6 +69,10 @@ messages = st.one_of(
     st.builds(Ready, numbers, infos),
     st.builds(Refused, words),
     st.builds(Drawn, numbers, samples),
+    st.builds(Leaving, words),
+    st.just(Inquire()),
+    st.just(Unload()),
+    st.builds(EngineStatus, numbers, words, numbers, numbers, numbers, seconds),
     st.builds(Finished, numbers, st.builds(Usage, numbers, numbers, numbers, seconds, seconds), words),
 )
 
@@ -78,9 +86,8 @@ def test_a_message_comes_out_as_it_went_in(message: Message) -> None:
 
 @given(st.lists(messages, max_size=5))
 def test_a_stream_of_frames_is_read_to_its_end(sent: list[Message]) -> None:
-    received: list[Message] = []
-    read_messages(io.BytesIO(b"".join(map(encode, sent))), received.append)
-    assert received == sent
+    stream = io.BytesIO(b"".join(map(encode, sent)))
+    assert [read_message(stream) for _ in [*sent, None]] == [*sent, None]
 
 
 @given(st.binary(max_size=200))
@@ -103,6 +110,5 @@ def test_a_message_above_the_limit_is_not_sent() -> None:
 
 
 def test_a_frame_that_is_cut_off_is_not_delivered() -> None:
-    received: list[Message] = []
-    read_messages(io.BytesIO(encode(Cancel(1)) + encode(Cancel(2))[:-1]), received.append)
-    assert received == [Cancel(1)]
+    stream = io.BytesIO(encode(Cancel(1)) + encode(Cancel(2))[:-1])
+    assert [read_message(stream), read_message(stream)] == [Cancel(1), None]

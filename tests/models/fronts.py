@@ -1,12 +1,14 @@
 """Servers on loopback that stand before a real completion server, or instead of one, and count."""
 
 import http.client
+import io
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
@@ -21,6 +23,7 @@ class Front:
 
     url: str = ""
     connections: int = 0
+    bytes_written: int = 0
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     @property
@@ -33,6 +36,22 @@ class Front:
         return "\n".join(body.decode() for _, _, body in self.requests)
 
 
+class _Counted(io.BufferedIOBase):
+    """What an answer is written to: it counts what the other side took."""
+
+    def __init__(self, inner: io.BufferedIOBase, seen: Front) -> None:
+        self._inner = inner
+        self._seen = seen
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._inner.write(data)
+        self._seen.bytes_written += len(data)
+        return len(data)
+
+
 @contextmanager
 def front(answer: Answer) -> Iterator[Front]:
     """Listen, and let `answer` answer every request."""
@@ -42,6 +61,7 @@ def front(answer: Answer) -> Iterator[Front]:
         def setup(self) -> None:
             seen.connections += 1
             super().setup()
+            self.wfile = _Counted(self.wfile, seen)
 
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))

@@ -47,10 +47,10 @@ def events(
 
 
 class Provider:
-    """A server of the Messages API that fails on demand and counts its POSTs."""
+    """A server of the Messages API that fails on demand and counts its POSTs, and all connections."""
 
     def __init__(self) -> None:
-        self.mode, self.status, self.posts = "well", 200, 0
+        self.mode, self.status, self.posts, self.connections = "well", 200, 0, 0
         self.text, self.last_usage = "Sort first.", LAST_USAGE
         self.texts: list[str] = []
         """What it answers one after the other; then `text`."""
@@ -79,7 +79,12 @@ class Provider:
             def log_message(self, *_: Any) -> None:
                 return
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def verify_request(self, *_: Any) -> bool:
+                provider.connections += 1
+                return True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

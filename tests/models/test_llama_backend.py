@@ -22,7 +22,7 @@ from cope_lsp.errors import EngineUnavailableError, GenerationError, ModelFileEr
 from cope_lsp.models import catalog, llama_server
 from cope_lsp.models.llama_server import LlamaServerModel, find_program
 from cope_lsp.models.local import LocalModel, NoEngine, model_from, same_model
-from cope_lsp.values import Generation, Limits, Sampling, Text
+from cope_lsp.values import Generation, Limits, ModelInfo, Sampling, Text
 from tests.benchmarks.peers import tool
 from tests.egress.conftest import sealed
 from tests.models.test_remote import PLACES, drawn, places
@@ -48,6 +48,12 @@ async def model(program: str) -> AsyncIterator[LlamaServerModel]:
     made = LlamaServerModel(program, catalog.resolve(None), EngineSettings(), restarts_max=2)
     yield made
     await made.close()
+
+
+def server_of(leash: int | None) -> psutil.Process:
+    """Return the server itself, which a wrapper may have started."""
+    (found,) = (p for p in psutil.Process(leash).children(recursive=True) if p.name() == "llama-server")
+    return found
 
 
 async def texts(model: LlamaServerModel | LocalModel, wanted: list[Generation]) -> list[str]:
@@ -82,30 +88,34 @@ async def test_drafts_do_not_depend_on_how_many_are_drawn_at_once(
     await model.close()
 
 
-async def test_it_is_one_process_that_listens_where_only_the_user_can_knock(model: LlamaServerModel) -> None:
+async def test_it_listens_where_only_the_user_can_knock(model: LlamaServerModel) -> None:
     await model.info()
-    assert model.pid
-    process = psutil.Process(model.pid)
-    assert Path(process.exe()).name == "llama-server", "the leash became it"
+    process = server_of(model.pid)
     assert not process.net_connections("inet")
-    socket = Path(process.cmdline()[process.cmdline().index("--host") + 1])
+    socket = socket_of(process)
     assert socket.parent.stat().st_mode & 0o77 == 0
     await model.close()
-    assert not process.is_running()
+    await ended(process)
     assert not socket.parent.exists()
 
 
 async def test_a_server_that_died_is_replaced_a_few_times(model: LlamaServerModel) -> None:
-    for _ in range(2):
+    for _ in range(3):
         assert (await drawn(model, ADD))[0].text
-        assert model.pid
-        os.kill(model.pid, signal.SIGKILL)
-    assert (await drawn(model, ADD))[0].text
-    assert model.pid
-    os.kill(model.pid, signal.SIGKILL)
+        server_of(model.pid).kill()
     with pytest.raises(EngineUnavailableError, match="llama-server is off: it died 3 times"):
         await drawn(model, ADD)
     assert model.state == "unavailable"
+
+
+async def test_a_leash_that_is_killed_takes_its_server_along(model: LlamaServerModel) -> None:
+    await model.info()
+    server, folder = server_of(model.pid), socket_of(server_of(model.pid)).parent
+    assert model.pid
+    os.kill(model.pid, signal.SIGKILL)
+    await ended(server)
+    await gone(folder)
+    assert (await drawn(model, ADD))[0].text, "and another one is started"
 
 
 async def test_a_server_that_hangs_is_ended_and_replaced(
@@ -113,13 +123,13 @@ async def test_a_server_that_hangs_is_ended_and_replaced(
 ) -> None:
     monkeypatch.setattr(llama_server, "ALIVE_S", 0.3)
     await model.info()
-    hung = psutil.Process(model.pid)
+    hung = server_of(model.pid)
     hung.suspend()
     with pytest.raises(GenerationError, match="did not begin to answer"):
         await drawn(model, replace(ADD, limits=Limits(20, 0.3)))
-    await asyncio.to_thread(hung.wait, GONE_S)
+    await ended(hung)
     assert (await drawn(model, ADD))[0].text
-    assert model.pid != hung.pid
+    assert server_of(model.pid) != hung
 
 
 async def test_a_long_folder_of_temporary_files_is_no_obstacle(
@@ -150,6 +160,83 @@ async def test_what_cannot_load_says_what_the_server_said(program: str, tmp_path
     await model.close()
 
 
+def socket_of(server: psutil.Process) -> Path:
+    line = server.cmdline()
+    return Path(line[line.index("--host") + 1])
+
+
+async def ended(process: psutil.Process) -> None:
+    """Wait until a process runs no more; whoever inherited it may take its time to bury it."""
+    async with asyncio.timeout(GONE_S):
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            await asyncio.sleep(0.01)
+
+
+async def gone(folder: Path) -> None:
+    """Wait until a folder is not there any more."""
+    async with asyncio.timeout(GONE_S):
+        while folder.exists():
+            await asyncio.sleep(0.01)
+
+
+def wrapper(folder: Path, script: str) -> str:
+    """Make a program that starts a llama-server without becoming it."""
+    path = folder / "llama-server.sh"
+    path.write_text(f"#!/bin/sh\n{script}")
+    path.chmod(0o700)
+    return str(path)
+
+
+async def test_a_server_in_a_wrapper_is_closed_with_it(program: str, tmp_path: Path) -> None:
+    path = wrapper(tmp_path, f'{program} "$@"\necho "it ended"\n')
+    model = LlamaServerModel(path, catalog.resolve(None), EngineSettings(), restarts_max=0)
+    assert (await drawn(model, ADD))[0].text
+    server = server_of(model.pid)
+    await model.close()
+    await ended(server)
+
+
+async def test_what_escapes_from_a_wrapper_does_not_hold_the_end_up(program: str, tmp_path: Path) -> None:
+    path = wrapper(tmp_path, f'setsid sleep 600 &\necho $! > {tmp_path}/pid\nexec {program} "$@"\n')
+    model = LlamaServerModel(path, catalog.resolve(None), EngineSettings(), restarts_max=0)
+    await model.info()
+    server = server_of(model.pid)
+    try:
+        await model.close()
+        await ended(server)
+    finally:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+async def test_a_program_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    path = tmp_path / "llama-server"
+    path.write_text("no program")
+    path.chmod(0o700)
+    model = LlamaServerModel(str(path), catalog.resolve(None), EngineSettings(), restarts_max=0)
+    with pytest.raises(EngineUnavailableError, match="cannot be started: Exec format error"):
+        await model.info()
+    await model.close()
+    assert not list(tmp_path.glob("cope-*"))
+
+
+@pytest.mark.parametrize("started", [0.0, 0.01, 0.05, 0.2])
+async def test_to_close_it_while_it_starts_leaves_nothing(
+    model: LlamaServerModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: float
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = set(psutil.Process().children())
+    waiting = asyncio.create_task(model.info())
+    await asyncio.sleep(started)
+    await model.close()
+    (said,) = await asyncio.gather(waiting, return_exceptions=True)
+    assert str(said) == "the engine was closed" or isinstance(said, ModelInfo)
+    with pytest.raises(EngineUnavailableError, match="the engine was closed"):
+        await model.info()
+    assert set(psutil.Process().children()) == before
+    assert not list(tmp_path.glob("cope-*"))
+
+
 HELD = """
 import asyncio, sys
 from pathlib import Path
@@ -166,14 +253,20 @@ asyncio.run(main())
 """
 
 
-def test_it_ends_with_us_also_when_we_are_killed(program: str) -> None:
-    command = [sys.executable, "-c", HELD, program, str(catalog.resolve(None))]
+@pytest.mark.parametrize("is_wrapped", [False, True])
+async def test_it_ends_with_us_also_when_we_are_killed(
+    program: str, tmp_path: Path, *, is_wrapped: bool
+) -> None:
+    path = wrapper(tmp_path, f'{program} "$@"\necho "it ended"\n') if is_wrapped else program
+    command = [sys.executable, "-c", HELD, path, str(catalog.resolve(None))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as holder:
         assert holder.stdout
-        server = psutil.Process(int(holder.stdout.readline()))
-        assert server.name() == "llama-server"
+        server = server_of(int(holder.stdout.readline()))
+        folder = socket_of(server).parent
+        assert folder.is_dir()
         holder.kill()
-    server.wait(timeout=GONE_S)
+    await ended(server)
+    await gone(folder)
 
 
 # -- which one is used --------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from cope_lsp.errors import EngineUnavailableError, GenerationError
 from cope_lsp.models import catalog
 from cope_lsp.models.local import LocalModel
 from cope_lsp.models.openai_dialect import by_name
-from cope_lsp.models.remote import REST_S, RemoteModel
+from cope_lsp.models.remote import RemoteModel
 from cope_lsp.values import (
     CompletionRequest,
     Document,
@@ -260,7 +261,8 @@ async def test_to_close_the_iterator_stops_the_server(slow: Path) -> None:
         await asyncio.gather(waiting, return_exceptions=True)
         stopped = time.monotonic()
         while await asyncio.to_thread(is_busy, address):
-            assert time.monotonic() - stopped < 1, "the slot is idle within a second"
+            assert time.monotonic() - stopped < 10, "the slot is idle, long before the draft would have ended"
+            await asyncio.sleep(0.01)
         await model.close()
 
 
@@ -268,9 +270,7 @@ async def test_at_the_deadline_what_there_is_is_a_draft(slow: Path) -> None:
     with llama_server(slow, threads=1, slots=2) as address:
         model = RemoteModel.from_config(Config(model_endpoint=agree(address)))
         await model.info()
-        started = time.monotonic()
         (sample,) = await drawn(model, replace(LONG, limits=Limits(900, 0.8)))
-        assert time.monotonic() - started < 2
         assert sample.finish == "deadline"
         assert 0 < sample.tokens < 900
         psutil.Process(_pid_of(address)).suspend()
@@ -289,25 +289,32 @@ async def test_a_server_that_dies_in_the_middle_is_told_and_asked_again(
     slow: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cope_lsp.models.remote.REST_S", 0.0)
-    with llama_server(slow, threads=1, slots=1) as address, front(relay(address)) as seen:
+    upstream: list[str] = []
+
+    def answer(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        relay(upstream[-1])(handler, body)
+
+    with front(answer) as seen:
         model = RemoteModel.from_config(Config(model_endpoint=agree(seen.url)))
-        await model.info()
-        running = asyncio.ensure_future(drawn(model, LONG))
-        while not await asyncio.to_thread(is_busy, address):
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.2)
-        os.kill(_pid_of(address), signal.SIGKILL)
-        with pytest.raises(GenerationError, match=r"in the middle of a draft|the connection .* broke"):
-            await running
-        assert model.state == "asleep"
-        with pytest.raises(EngineUnavailableError):
-            await drawn(model, LONG)
-    with llama_server(catalog.resolve(None), threads=1) as address:
-        again = RemoteModel.from_config(Config(model_endpoint=agree(address)))
-        assert (await drawn(again, ADD))[0].text
-        await again.close()
-    await model.close()
-    assert REST_S > 0
+        with llama_server(slow, threads=1, slots=1) as address:
+            upstream.append(address)
+            await model.info()
+            running = asyncio.ensure_future(drawn(model, LONG))
+            while "POST /completion" not in seen.paths:
+                await asyncio.sleep(0.01)
+            before = seen.bytes_written
+            while seen.bytes_written == before:
+                await asyncio.sleep(0.01)
+            os.kill(_pid_of(address), signal.SIGKILL)
+            with pytest.raises(GenerationError, match="ended its answer in the middle of a draft"):
+                await running
+            assert model.state == "asleep"
+            with pytest.raises(EngineUnavailableError, match=r"the connection to .* broke"):
+                await drawn(model, LONG)
+        with llama_server(catalog.resolve(None), threads=1) as address:
+            upstream.append(address)
+            assert (await drawn(model, ADD))[0].text, "the same model asks whoever answers there now"
+        await model.close()
 
 
 # -- what leaves --------------------------------------------------------------------------------------

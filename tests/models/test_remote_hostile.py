@@ -1,9 +1,12 @@
 """Servers that are broken, slow to start, or malicious: a clear sentence, in bounds of time and memory."""
 
 import json
-import resource
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -12,9 +15,10 @@ import pytest
 from cope_lsp.assistant import Assistant
 from cope_lsp.config import Config
 from cope_lsp.egress import offline
+from cope_lsp.egress.completions import BODY_BYTES_MAX
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.egress.permit import consent_folder
-from cope_lsp.egress.tally import Tally
+from cope_lsp.egress.tally import DAYS_KEPT, Tally
 from cope_lsp.errors import CopeError, EngineUnavailableError
 from cope_lsp.models.remote import RemoteModel
 from cope_lsp.values import CompletionRequest, Document, Generation, Limits, Sample, Silence, Text
@@ -23,7 +27,9 @@ from tests.models.fronts import EVENTS, JSON, Answer, front, say, say_json
 pytestmark = pytest.mark.usefixtures("home")
 
 WANTED = Generation((Text("x = ", 100, "tail"),), Limits(20, 3.0))
-MEMORY_BYTES_MAX = 200_000_000
+TAKEN_BYTES_MAX = BODY_BYTES_MAX + 20_000_000
+"""What is read at most of an answer, and what lies in the buffers of a connection on loopback."""
+
 MODELS = {"data": [{"id": "org/small", "owned_by": "vllm", "max_model_len": 2048}]}
 
 
@@ -100,6 +106,7 @@ HOSTILE: dict[str, tuple[Answer, str]] = {
     "the end too early": (says(event(index=0, text="x")), "ended its answer in the middle"),
     "nothing": (says(), "ended its answer in the middle"),
     "an error in the stream": (says(b'data: {"error": "out of memory"}\n\n'), "gave up: out of memory"),
+    "an error that paints": (says(b'data: {"error": "\\u001b[31mred"}\n\n'), r"gave up: +\[31mred"),
     "elsewhere": (status(307, "", location="http://127.0.0.1:9/"), "points elsewhere, which is not followed"),
     "compressed": (status(200, "", **{"content-encoding": "gzip"}), "compresses its answer"),
     "loading": (status(503, "Loading model"), r"is not ready yet \(Loading model\)"),
@@ -114,7 +121,6 @@ HOSTILE: dict[str, tuple[Answer, str]] = {
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_what_a_hostile_server_does_ends_in_a_sentence(name: str) -> None:
     complete, sentence = HOSTILE[name]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with front(scripted(complete)) as seen:
         ConsentStore().record(consent_folder(), seen.url, "allowed")
         model = RemoteModel.from_config(Config(model_endpoint=seen.url))
@@ -125,8 +131,7 @@ async def test_what_a_hostile_server_does_ends_in_a_sentence(name: str) -> None:
         await model.close()
     assert time.monotonic() - started < WANTED.limits.deadline_s + 1
     assert str(raised.value).isprintable()
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    assert grown < MEMORY_BYTES_MAX
+    assert seen.bytes_written < TAKEN_BYTES_MAX
 
 
 async def test_an_endless_stream_ends_at_our_limit() -> None:
@@ -142,6 +147,63 @@ async def test_an_endless_stream_ends_at_our_limit() -> None:
 async def test_a_server_that_names_no_model_is_asked_all_the_same(models: object) -> None:
     complete = says(event(index=0, text="1", finish_reason="stop"), b"data: [DONE]\n\n")
     with front(scripted(complete, models)) as seen:
+        ConsentStore().record(consent_folder(), seen.url, "allowed")
+        model = RemoteModel.from_config(Config(model_endpoint=seen.url))
+        answers = [answer async for answer in model.generate(WANTED) if isinstance(answer, Sample)]
+        await model.close()
+    assert [sample.text for sample in answers] == ["1"]
+
+
+PAINTED = "\x1b]0;title\x07\u202ename"
+
+
+async def test_what_a_server_calls_itself_is_printed_as_plain_text() -> None:
+    models = {"data": [{"id": PAINTED, "owned_by": PAINTED}]}
+    with front(scripted(says(), models)) as seen:
+        ConsentStore().record(consent_folder(), seen.url, "allowed")
+        model = RemoteModel.from_config(Config(model_endpoint=seen.url))
+        info = await model.info()
+        await model.close()
+    assert (info.name, info.description) == ("]0;title  name", "served by ]0;title  name")
+
+
+async def test_what_a_llama_server_calls_itself_is_printed_as_plain_text() -> None:
+    def answer(handler: BaseHTTPRequestHandler, _body: bytes) -> None:
+        props = {"default_generation_settings": {}, "model_alias": PAINTED, "build_info": PAINTED}
+        say_json(handler, {"tokens": [1], **props, **MODELS})
+
+    with front(answer) as seen:
+        ConsentStore().record(consent_folder(), seen.url, "allowed")
+        model = RemoteModel.from_config(Config(model_endpoint=seen.url))
+        info = await model.info()
+        await model.close()
+    assert (info.name, info.description) == ("]0;title  name", "llama-server ]0;title  name")
+
+
+async def test_no_more_log_probabilities_are_kept_than_tokens_were_asked_for() -> None:
+    many = {"token_logprobs": [-0.5] * 50_000}
+    pieces = [event(index=0, text="a", logprobs=many) for _ in range(30)]
+    with front(scripted(says(*pieces))) as seen:
+        ConsentStore().record(consent_folder(), seen.url, "allowed")
+        model = RemoteModel.from_config(Config(model_endpoint=seen.url))
+        wanted = replace(WANTED, logprobs=True)
+        (sample,) = [answer async for answer in model.generate(wanted) if isinstance(answer, Sample)]
+        await model.close()
+    assert sample.tokens == WANTED.limits.output_tokens_max
+    assert sample.logprobs == (-0.5,) * sample.tokens
+
+
+async def test_a_proxy_that_forbids_the_pages_of_llama_server_is_asked_as_all_others_are() -> None:
+    """As docs/engines.md proposes it for a team: `/v1/models` and `/v1/completions`, and nothing else."""
+    complete = says(event(index=0, text="1", finish_reason="stop"), b"data: [DONE]\n\n")
+
+    def answer(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        if handler.path.startswith("/v1/"):
+            scripted(complete)(handler, body)
+        else:
+            say_json(handler, {"error": "forbidden"}, 403)
+
+    with front(answer) as seen:
         ConsentStore().record(consent_folder(), seen.url, "allowed")
         model = RemoteModel.from_config(Config(model_endpoint=seen.url))
         answers = [answer async for answer in model.generate(WANTED) if isinstance(answer, Sample)]
@@ -213,6 +275,22 @@ async def test_where_the_record_cannot_be_written_nothing_is_sent(home: Path) ->
             await model.info()
         await model.close()
         assert seen.connections == 0
+
+
+def test_a_day_is_kept_for_four_hundred_days(home: Path) -> None:
+    tally = Tally()
+    tally.add("http://gpu:8000", 10)
+    today = datetime.now(UTC).date()
+    ages = (1, DAYS_KEPT - 1, DAYS_KEPT + 1, 3 * DAYS_KEPT)
+    file = home / "data" / "cope-lsp" / "sent" / "completions.sqlite"
+    with closing(sqlite3.connect(file)) as record, record:
+        rows = [((today - timedelta(days=age)).isoformat(), "http://gpu:8000", 1, 1) for age in ages]
+        record.executemany("INSERT INTO days VALUES (?, ?, ?, ?)", rows)
+    tally.add("http://gpu:8000", 10)
+    tally.write()
+    kept = [today - date.fromisoformat(day.day) for day in tally.days()]
+    assert DAYS_KEPT == 400, "as docs/engines.md says"
+    assert [age.days for age in kept] == [DAYS_KEPT - 1, 1, 0]
 
 
 def test_counts_of_several_processes_add_up(home: Path) -> None:

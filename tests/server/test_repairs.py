@@ -101,7 +101,7 @@ def test_an_unknown_command_is_refused(shared_client: WireClient) -> None:
 
 
 FAULTY = """
-from cope_lsp.config import load
+from cope_lsp.loading import load
 from cope_lsp.server.build import build_server
 from cope_lsp.server.server import serve
 from cope_lsp.stdio import claim_stdio

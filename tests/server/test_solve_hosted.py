@@ -8,8 +8,8 @@ import pytest
 from cope_lsp.text import without_hidden
 from tests.models.provider import COST_NUSD, Provider, write_prices
 from tests.server.conftest import StartServer
-from tests.server.editor import APPLIES, HARD, Editor, changes_in, edited, start_editor
-from tests.server.wire_client import Json, wait_until
+from tests.server.editor import APPLIES, HARD, SHOWS_PROGRESS, Editor, changes_in, edited, start_editor
+from tests.server.wire_client import Json, paused, wait_until
 
 ALLOW, NEVER, NOT_NOW, ASK = "Allow for this project", "Never for this project", "Not now", "Ask"
 WRITTEN = "def schedule(jobs, machines, costs):\n    return dict(zip(jobs, machines))\n"
@@ -23,15 +23,19 @@ class Start:
         (folder / "cope-lsp").mkdir()
         write_prices(folder / "cope-lsp" / "prices.toml", provider.url)
 
-    def __call__(self, escalate: str, capabilities: Json = APPLIES, *, wants_facts: bool = False) -> Editor:
+    def __call__(
+        self, escalate: str, capabilities: Json = APPLIES, *, wants_facts: bool = False, **environment: str
+    ) -> Editor:
         return start_editor(
             self._start,
             self._folder / "project",
             capabilities,
+            trusted="COPE_LSP_TESTS_COMMAND" in environment,
             wants_facts=wants_facts,
             COPE_LSP_CASCADE_ESCALATE=escalate,
             COPE_LSP_CASCADE_EXTRA_ROUNDS="0",
             COPE_LSP_HOSTED_ENDPOINT=self._provider.url,
+            **environment,
         )
 
 
@@ -173,6 +177,39 @@ def test_a_plan_that_cannot_be_had_is_no_reason_to_draft_without_it(start: Start
     editor.choose(NEVER)
     assert "error" in editor.client.response(solving, timeout_s=60)
     assert provider.posts == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("COPE_LSP_MODEL_PATH", "/no-model.gguf"), ("COPE_LSP_TESTS_COMMAND", "pytest '")]
+)
+def test_no_plan_is_bought_that_nobody_could_follow(
+    start: Start, provider: Provider, name: str, value: str
+) -> None:
+    editor = start("ask", **{name: value})
+    solving = editor.solve(editor.open(), withPlan=True)
+    assert "error" in editor.client.response(solving, timeout_s=60)
+    assert not editor.heard("window/showMessageRequest")
+    assert provider.posts == 0
+
+
+def test_a_plan_whose_solve_came_to_nothing_is_not_paid_for_again(start: Start, provider: Provider) -> None:
+    editor = start("never", SHOWS_PROGRESS)
+    provider.texts = ["Multiply the price by 2."]
+    uri = editor.open()
+    solving = editor.solve(uri, withPlan=True, workDoneToken="mine")
+    asked = editor.asked("window/showMessageRequest")
+    with paused(editor.client.worker()):
+        editor.answer(asked, {"title": ALLOW})
+        editor.wait_for_drafts()
+        editor.client.command("cope.server.cancel", {"id": uri})
+        assert editor.client.result(solving, timeout_s=5) is None
+    again = editor.solved(uri, withPlan=True)
+    assert again["plans"]["guideline"]["text"] == "Multiply the price by 2."
+    assert again["receipt"]["calls"] == []
+    assert (provider.posts, spent(editor)) == (1, COST_NUSD)
+    changed = editor.solve(uri, withPlan=True, instruction="Add it to itself.")
+    assert editor.client.result(changed, timeout_s=60)["receipt"]["calls"]
+    assert provider.posts == 2, "another wish is another plan"
 
 
 def test_a_solve_may_be_stopped_while_its_question_is_open(start: Start, provider: Provider) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.server.conftest import StartServer
-from tests.server.editor import APPLIES, STUB, WRITTEN, Editor, start_editor
-from tests.server.wire_client import Json
+from tests.server.editor import APPLIES, SHOWS_PROGRESS, STUB, WRITTEN, Editor, start_editor
+from tests.server.wire_client import Json, paused, wait_until
 
 SHOWS: Json = APPLIES | {"window": {"showDocument": {"support": True}}}
 LENSES: Json = {
@@ -57,8 +57,8 @@ class Start:
         )
 
 
-def fix(editor: Editor, line: int) -> int:
-    return editor.solve(editor.open(TEST, "test_shop.py"), line, test=True)
+def fix(editor: Editor, line: int, **wish: str) -> int:
+    return editor.solve(editor.open(TEST, "test_shop.py"), line, test=True, **wish)
 
 
 def test_the_function_is_mended_in_its_own_file_and_its_test_passes(start: Start) -> None:
@@ -98,6 +98,36 @@ def test_of_several_functions_the_user_chooses(start: Start) -> None:
     assert titles == ["double_price (shop.py)", "other (shop.py)"]
     editor.answer(asked, None)
     assert "none was chosen" in editor.client.response(fixing, timeout_s=60)["error"]["message"]
+
+
+@pytest.mark.parametrize("stop", ["cancel", "trust"])
+def test_while_the_user_chooses_the_solve_can_be_stopped(start: Start, stop: str) -> None:
+    editor = start(SHOWS)
+    (editor.project / "shop.py").write_text(WRITTEN)
+    fixing = fix(editor, BOTH, id="job")
+    asked = editor.asked("window/showMessageRequest")
+    assert editor.client.status()["busy"]
+    if stop == "cancel":
+        assert editor.client.command("cope.server.cancel", {"id": "job"}) == {"cancelled": True}
+    else:
+        editor.client.notify("cope/didChangeTrust", {"trusted": False})
+    assert editor.client.result(fixing, timeout_s=5) is None
+    wait_until(lambda: editor.heard("$/cancelRequest"), "the question is taken back")
+    editor.answer(asked, {"title": "other (shop.py)"})
+    assert not editor.client.status()["busy"]
+    assert not editor.heard("window/showDocument")
+
+
+def test_a_newer_solve_of_the_function_stops_that_of_its_test(start: Start) -> None:
+    editor = start(SHOWS_PROGRESS)
+    shop = editor.open(STUB)
+    assert editor.solved(shop)["status"] == "solved"  # the model is loaded now
+    with paused(editor.client.worker()):
+        fixing = fix(editor, DOUBLE, workDoneToken="mine")
+        editor.wait_for_drafts()
+        newer = editor.solve(shop)
+        assert editor.client.result(fixing, timeout_s=5) is None
+    assert editor.client.result(newer, timeout_s=60)["status"] == "solved"
 
 
 def test_of_several_functions_the_one_that_is_not_written_is_meant(start: Start) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
-from pygls.uris import to_fs_path
 
-from cope_lsp.config import for_project, with_editor_settings
+from cope_lsp.egress.permit import path_of
+from cope_lsp.loading import for_project, with_editor_settings
 from cope_lsp.server.features import status
 from cope_lsp.server.server import CopeServer
 
@@ -37,7 +37,7 @@ def register(server: CopeServer) -> None:
 def load(ls: CopeServer, editor_settings: Any) -> None:
     """Read all settings again: the files of the user and the project, and what the editor sent."""
     root = ls.workspace.root_uri
-    path = to_fs_path(root) if root else None
+    path = path_of(root) if root else None
     loaded = with_editor_settings(for_project(ls.loaded, Path(path) if path else None), editor_settings)
     for problem in set(loaded.problems) - set(ls.loaded.problems):
         log.warning("%s", problem)

@@ -45,11 +45,11 @@ def register(server: CopeServer) -> None:
             ls.solves.cancel_all()
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
-    async def did_open(ls: CopeServer, _params: types.DidOpenTextDocumentParams) -> None:
+    async def did_open(ls: CopeServer, params: types.DidOpenTextDocumentParams) -> None:
         # Loaded while the user looks at the file, the model answers the first keystroke at once.
         if ls.loaded.config.completion_enabled:
             try:
-                await ls.assistant.model_info()
+                await ls.assistant.warm(params.text_document.uri)
             except CopeError as error:
                 status.publish(ls, "Error", str(error))
             else:

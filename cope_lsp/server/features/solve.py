@@ -2,10 +2,11 @@
 
 It takes one object, {uri, position or range, test?, instruction?, planId?, goal?, guideline?, withPlan?,
 workDoneToken?, id?, apply?}. With `test: true` the place is that of a test, and the function that it tests
-is mended. With `withPlan: true` the hosted model is asked for a guideline before anything is drafted. A
-goal or a guideline is a text, or {text, author} as a plan has it; what is not the plan's own text is the
-user's. `id` is a name for `cope.server.cancel`. With `apply: "confirm"` the user is asked whether to apply
-what was found, for editors where nobody reads the answer.
+is mended. With `withPlan: true` the hosted model is asked for a guideline before anything is drafted; one
+that was paid for already is taken again. A goal or a guideline is a text, or {text, author} as a plan has it;
+what is not the plan's own text is the user's. `id` is a name for `cope.server.cancel`. With
+`apply: "confirm"` the user is asked whether to apply what was found, for editors where nobody reads the
+answer.
 
 It answers {editId, status, proof, reason, detail, stage, confidence, verdicts, plans, receipt, summary,
 version, edit}; `editId` and `edit` are null when there is nothing to apply. An edit of what is "not-solved"
@@ -16,7 +17,7 @@ progress is shown.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lsprotocol import types
@@ -34,7 +35,7 @@ from cope_lsp.server.edits import workspace_edit
 from cope_lsp.server.features import status
 from cope_lsp.server.latest import Superseded
 from cope_lsp.server.outline import CHARACTERS_MAX, refusal
-from cope_lsp.server.planning import Asked, ask_for_plan, question_about
+from cope_lsp.server.planning import Prepared, paid_once
 from cope_lsp.server.progress import Progress
 from cope_lsp.server.server import CopeServer
 from cope_lsp.server.solving import Solved, solve
@@ -61,8 +62,9 @@ class _Job:
     """A wish that makes sense."""
 
     document: LspDocument
-    version: int | None
     line: int
+    is_test: bool
+    """Whether a test is at the line, and the function is elsewhere."""
     instruction: str
     plans: Plans
     token: types.ProgressToken | None
@@ -77,15 +79,11 @@ def register(server: CopeServer) -> None:
     @server.command(COMMAND)
     async def run(ls: CopeServer, *arguments: Any) -> dict[str, Any] | None:
         """Return what was found; null when it was stopped."""
-        wish = wish_of(arguments)
-        try:
-            job = _job(ls, wish, *await _place(ls, wish))
-        except CopeError as error:
-            raise failed(error) from error
+        job = _job(ls, wish_of(arguments))
         uri = job.document.uri
         ls.solve_names[job.name] = uri
         try:
-            answer = await ls.solves.run(uri, _answer(ls, job))
+            answer = await ls.solves.run(uri, _found(ls, job))
         except CopeError as error:
             raise failed(error) from error
         finally:
@@ -107,13 +105,8 @@ def command(title: str, uri: str, line: int, **more: str | bool) -> types.Comman
     return types.Command(title, command=COMMAND, arguments=[{**wish, **more}])
 
 
-async def _place(ls: CopeServer, wish: Wish) -> tuple[LspDocument, int]:
-    """Return the document and the line of the function."""
+def _job(ls: CopeServer, wish: Wish) -> _Job:
     document, line = document_of(ls, wish), line_of(wish)
-    return await function_under_test(ls, document, line) if wish.get("test") is True else (document, line)
-
-
-def _job(ls: CopeServer, wish: Wish, document: LspDocument, line: int) -> _Job:
     token = wish.get("workDoneToken")
     token = token if isinstance(token, str | int) and not isinstance(token, bool) else None
     if wish.get("apply") not in {None, CONFIRM}:
@@ -124,8 +117,8 @@ def _job(ls: CopeServer, wish: Wish, document: LspDocument, line: int) -> _Job:
     guideline = _plan(wish, "guideline", planned.guideline if planned else None)
     return _Job(
         document=document,
-        version=document.version,
         line=line,
+        is_test=wish.get("test") is True,
         instruction=text_of(wish, "instruction") or (planned.instruction if planned else ""),
         plans=Plans(_plan(wish, "goal", None), guideline),
         token=token,
@@ -144,39 +137,43 @@ def _plan(wish: Wish, kind: PlanKind, known: Plan | None) -> Plan | None:
     return Plan(kind, text, "user") if text else None
 
 
-async def _answer(ls: CopeServer, job: _Job) -> dict[str, Any]:
+async def _found(ls: CopeServer, job: _Job) -> dict[str, Any] | None:
+    """Return the answer, where the function may be in another document: one solve runs there as well."""
     status.refresh(ls)
-    task = await _task(ls, job)
+    if not job.is_test:
+        return await _answer(ls, job)
+    document, line = await function_under_test(ls, job.document, job.line)
+    answer = await ls.solves.run(document.uri, _answer(ls, replace(job, document=document, line=line)))
+    return None if isinstance(answer, Superseded) else answer
+
+
+async def _answer(ls: CopeServer, job: _Job) -> dict[str, Any]:
+    version, text = job.document.version, job.document.source
+    task = await _task(ls, job, text)
     me = asyncio.current_task()
     assert me is not None
     async with Progress(ls, f"cope: {task.target.symbol}", job.token, me.cancel) as progress:
-        plans, asked = await _plans(ls, job, progress)
-        solved = await solve(ls, job.document.uri, task, plans, progress)
-    if asked is not None:
-        solved = solved.after(asked.call)
+
+        async def prepare() -> Prepared:
+            if not job.with_plan:
+                return Prepared(job.plans)
+            progress.tell("asking for a plan")
+            return await paid_once(ls, task, job.plans)
+
+        solved = await solve(ls, job.document.uri, task, prepare, progress)
     if solved.edit is not None:
         ls.edits.add(solved.edit.id, solved.edit)
-    answer = _as_json(ls, job, task, solved)
+    answer = _as_json(ls, version, task, solved)
     return answer | (await _confirm(ls, task, solved) if job.confirm else {})
 
 
-async def _plans(ls: CopeServer, job: _Job, progress: Progress) -> tuple[Plans, Asked | None]:
-    """Return the plans to begin with, and what was asked for them."""
-    if not job.with_plan:
-        return job.plans, None
-    progress.tell("asking for a plan")
-    question = await question_about(ls, job.document, job.line, job.instruction)
-    asked = await ask_for_plan(ls, question, job.instruction)
-    return Plans(job.plans.goal, asked.plan), asked
-
-
-async def _task(ls: CopeServer, job: _Job) -> CodeTask:
+async def _task(ls: CopeServer, job: _Job, text: str) -> CodeTask:
     """Return the task at a place.
 
     Raises:
         CopeError: there is none that may be written.
     """
-    document, text = job.document, job.document.source
+    document = job.document
     if document.language_id != "python":
         msg = f"functions are written in Python only so far, not in {document.language_id or 'plain text'}"
         raise CopeError(msg)
@@ -200,14 +197,14 @@ async def _confirm(ls: CopeServer, task: CodeTask, solved: Solved) -> dict[str, 
     return {"applied": not reason, "applyReason": reason}
 
 
-def _as_json(ls: CopeServer, job: _Job, task: CodeTask, solved: Solved) -> dict[str, Any]:
+def _as_json(ls: CopeServer, version: int | None, task: CodeTask, solved: Solved) -> dict[str, Any]:
     outcome, edit = solved.outcome, solved.edit
     shown = None
     if edit is not None:
         buffer = TextBuffer(task.text, encoding_of(ls.workspace.position_encoding))
         client = ls.client
         shown = workspace_edit(
-            edit, buffer, job.version, versioned=client.versions_edits, annotated=client.confirms_edits
+            edit, buffer, version, versioned=client.versions_edits, annotated=client.confirms_edits
         )
     return {
         "editId": edit.id if edit else None,
@@ -233,7 +230,7 @@ def _as_json(ls: CopeServer, job: _Job, task: CodeTask, solved: Solved) -> dict[
         },
         "receipt": _receipt(outcome),
         "summary": solved.summary,
-        "version": job.version,
+        "version": version,
         "edit": shown,
     }
 
