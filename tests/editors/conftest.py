@@ -64,6 +64,17 @@ def start_editor(nvim_program: str, tmp_path: Path) -> Iterator[StartEditor]:
 
 
 @pytest.fixture
+def start(start_editor: StartEditor) -> StartEditor:
+    """Start editors that ask no hosted model, unless the test says so."""
+
+    def start(**changes: str) -> Editor:
+        given = {"COPE_LSP_CASCADE_ESCALATE": "never", "COPE_LSP_TESTS_PYTHON": sys.executable}
+        return start_editor(**given | changes)
+
+    return start
+
+
+@pytest.fixture
 def editor(start_editor: StartEditor) -> Editor:
     """Return an editor with our server and its model."""
     return start_editor()

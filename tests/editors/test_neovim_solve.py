@@ -1,7 +1,6 @@
 """Functions written, planned and mended in a real Neovim with keys alone; server and models are real, too."""
 
-import sys
-from collections.abc import Callable
+import re
 from pathlib import Path
 
 import pytest
@@ -25,26 +24,12 @@ def other():
     return 1
 '''
 WRITTEN = STUB.replace("    ...\n", "    return price * 2\n", 1)
-TEST = "from shop import double_price\n\n\ndef test_double_price():\n    assert double_price(21) == 42\n"
 HARD = '''def schedule(jobs, machines, costs):
     """Assign the jobs to the machines by the Hungarian algorithm and return the cheapest assignment."""
     ...
 '''
 STATUS_LINE = "vim.o.statusline = '%{v:lua.require\"cope\".statusline()}'"
 GUIDELINE = "Go through the jobs in order."
-
-Start = Callable[..., Editor]
-
-
-@pytest.fixture
-def start(start_editor: StartEditor) -> Start:
-    """Start editors that ask no hosted model, unless the test says so."""
-
-    def start(**environment: str) -> Editor:
-        given = {"COPE_LSP_CASCADE_ESCALATE": "never", "COPE_LSP_TESTS_PYTHON": sys.executable}
-        return start_editor(**given | environment)
-
-    return start
 
 
 @pytest.fixture
@@ -57,7 +42,7 @@ def provider(provider: Provider, tmp_path: Path) -> Provider:
 
 
 @pytest.fixture
-def hosted(start: Start, provider: Provider) -> Editor:
+def hosted(start: StartEditor, provider: Provider) -> Editor:
     return start(COPE_LSP_HOSTED_ENDPOINT=provider.url)
 
 
@@ -81,7 +66,7 @@ def shown_diff(editor: Editor) -> list[str]:
 # --- solve, preview, apply, undo ---
 
 
-def test_a_function_is_written_seen_as_a_diff_applied_and_taken_back(start: Start) -> None:
+def test_a_function_is_written_seen_as_a_diff_applied_and_taken_back(start: StartEditor) -> None:
     editor = start()
     editor.edit("shop.py", STUB, row=4)
     editor.type(":Cope solve<CR>")
@@ -98,7 +83,7 @@ def test_a_function_is_written_seen_as_a_diff_applied_and_taken_back(start: Star
     editor.wait("one undo takes it back", lambda: "\n".join(editor.lines()) + "\n" == STUB)
 
 
-def test_a_discarded_edit_changes_nothing(start: Start) -> None:
+def test_a_discarded_edit_changes_nothing(start: StartEditor) -> None:
     editor = start()
     editor.edit("shop.py", STUB, row=4)
     editor.type(":Cope solve<CR>")
@@ -110,19 +95,54 @@ def test_a_discarded_edit_changes_nothing(start: Start) -> None:
     wait_for_message(editor, "nothing to look at")
 
 
-def test_an_applied_edit_is_taken_back_by_name(start: Start) -> None:
+@pytest.mark.parametrize(("key", "text"), [("a", WRITTEN), ("q", STUB)])
+def test_a_preview_that_is_the_only_window_makes_room_for_the_file(
+    start: StartEditor, key: str, text: str
+) -> None:
+    editor = start()
+    editor.edit("shop.py", STUB, row=4)
+    editor.type(":Cope solve<CR>")
+    shown_diff(editor)
+    editor.type("<C-w>o" + key)
+    wait_for_buffer(editor, "shop.py")
+    editor.wait("the text", lambda: "\n".join(editor.lines()) + "\n" == text)
+    assert editor.windows() == 1
+    assert editor.lua("return vim.v.errmsg") == ""
+
+
+def test_a_preview_shows_what_is_in_a_file_that_is_not_loaded(start: StartEditor) -> None:
+    editor = start()
+    editor.edit("other.py", "")
+    shop = editor.folder / "shop.py"
+    shop.write_text(STUB)
+    place = {"line": 5, "character": 4}
+    change = {"range": {"start": place, "end": place | {"character": 7}}, "newText": "return price * 2"}
+    answer = {"edit": {"changes": {shop.as_uri(): [change]}}, "status": "solved", "summary": "written"}
+    editor.lua("require('cope.preview').offer(vim.lsp.get_clients()[1], ..., true)", answer)
+    diff = shown_diff(editor)
+    assert [line for line in diff if line[0] in "+-"] == [
+        "--- shop.py",
+        "+++ shop.py",
+        "-    ...",
+        "+    return price * 2",
+    ]
+    assert '     """Find twice the price."""' in diff
+
+
+def test_an_applied_edit_is_taken_back_by_name(start: StartEditor) -> None:
     editor = start()
     editor.edit("shop.py", STUB, row=4)
     editor.type(":Cope solve keep it short<CR>")
     shown_diff(editor)
-    editor.type("<CR>")
+    editor.type("<CR><CR>")
     wait_for_message(editor, "applied")
     editor.type(":Cope undo<CR>")
     wait_for_message(editor, "taken back")
+    assert "not applied" not in editor.messages(), "what is pressed twice is done once"
     assert "\n".join(editor.lines()) + "\n" == STUB
 
 
-def test_an_edit_of_a_text_that_has_changed_is_not_applied(start: Start) -> None:
+def test_an_edit_of_a_text_that_has_changed_is_not_applied(start: StartEditor) -> None:
     editor = start()
     editor.edit("shop.py", STUB, row=4)
     editor.type(":Cope solve<CR>")
@@ -130,11 +150,14 @@ def test_an_edit_of_a_text_that_has_changed_is_not_applied(start: Start) -> None
     editor.lua("vim.api.nvim_buf_set_lines(vim.fn.bufnr('shop.py'), 0, 1, false, { 'import sys' })")
     editor.type("a")
     wait_for_message(editor, "not applied: the document has changed")
+    assert "+    return price * 2" in shown_diff(editor), "it can still be read"
+    editor.type("q")
+    editor.wait("one window", lambda: editor.windows() == 1)
     assert editor.lines()[0] == "import sys"
     assert "    ..." in editor.lines()
 
 
-def test_nothing_comes_up_in_front_of_somebody_who_types(start: Start) -> None:
+def test_nothing_comes_up_in_front_of_somebody_who_types(start: StartEditor) -> None:
     editor = start()
     editor.edit("shop.py", STUB, row=4)
     editor.type(":Cope solve<CR>:edit notes.txt<CR>ihello")
@@ -146,7 +169,7 @@ def test_nothing_comes_up_in_front_of_somebody_who_types(start: Start) -> None:
     assert "+    return price * 2" in shown_diff(editor)
 
 
-def test_a_code_action_shows_its_edit_before_it_is_applied(start: Start) -> None:
+def test_a_code_action_shows_its_edit_before_it_is_applied(start: StartEditor) -> None:
     editor = start()
     editor.edit("shop.py", STUB, row=4)
     editor.type(":lua vim.lsp.buf.code_action({ apply = true, context = { only = { 'quickfix' } } })<CR>")
@@ -169,7 +192,7 @@ def test_progress_is_shown_and_a_solve_is_cancelled(hosted: Editor, provider: Pr
     wait_for_message(hosted, "nothing is running")
 
 
-def test_a_running_solve_says_where_it_is_and_stops_on_demand(start: Start) -> None:
+def test_a_running_solve_says_where_it_is_and_stops_on_demand(start: StartEditor) -> None:
     editor = start(COPE_LSP_CASCADE_EXTRA_ROUNDS="20")
     editor.lua(STATUS_LINE)
     editor.edit("hard.py", HARD)
@@ -180,7 +203,7 @@ def test_a_running_solve_says_where_it_is_and_stops_on_demand(start: Start) -> N
     assert "\n".join(editor.lines()) + "\n" == HARD
 
 
-def test_a_server_that_is_killed_while_it_solves_comes_back(start: Start) -> None:
+def test_a_server_that_is_killed_while_it_solves_comes_back(start: StartEditor) -> None:
     editor = start(COPE_LSP_CASCADE_EXTRA_ROUNDS="20")
     editor.lua(STATUS_LINE)
     editor.edit("hard.py", HARD)
@@ -194,7 +217,7 @@ def test_a_server_that_is_killed_while_it_solves_comes_back(start: Start) -> Non
     assert "+    return price * 2" in shown_diff(editor)
 
 
-def test_a_diagnostic_is_mended(start: Start) -> None:
+def test_a_diagnostic_is_mended(start: StartEditor) -> None:
     editor = start()
     editor.edit("shop.py", STUB, row=5)
     editor.type(":Cope fix<CR>")
@@ -235,6 +258,20 @@ def test_a_plan_is_made_after_a_yes_edited_run_and_applied(hosted: Editor, provi
     hosted.wait("the plan is done with", lambda: hosted.windows() == 1)
     assert "\n".join(hosted.lines()) + "\n" == WRITTEN
     assert provider.posts == 1, "the plan that was bought is used"
+
+
+def test_a_plan_names_the_keys_that_drop_it(start: StartEditor) -> None:
+    editor = start(COPE_LSP_OFFLINE="true")
+    editor.edit("shop.py", STUB, row=4)
+    editor.type(":Cope plan<CR>")
+    wait_for_buffer(editor, "cope://plan/double_price")
+    editor.type("iMultiply the price by 2.<Esc>")
+    keys = re.search(r"(\S+) drops it", "\n".join(editor.screen()))
+    assert keys
+    editor.type(f"{keys[1]}<CR>")
+    editor.wait("one window", lambda: editor.windows() == 1)
+    assert editor.lua("return vim.v.errmsg") == ""
+    assert "\n".join(editor.lines()) + "\n" == STUB
 
 
 def test_where_consent_is_refused_nothing_leaves_and_the_plan_is_written_by_hand(
@@ -295,7 +332,7 @@ def test_over_budget_nothing_is_sent_and_the_plan_says_why(hosted: Editor, provi
     assert provider.posts == 0
 
 
-def test_offline_a_plan_is_written_by_hand(start: Start, provider: Provider) -> None:
+def test_offline_a_plan_is_written_by_hand(start: StartEditor, provider: Provider) -> None:
     editor = start(COPE_LSP_HOSTED_ENDPOINT=provider.url, COPE_LSP_OFFLINE="true")
     editor.edit("shop.py", STUB, row=4)
     editor.type(":Cope plan<CR>")
@@ -320,73 +357,6 @@ def test_a_plan_document_is_read_by_its_headings(
         "goal": goal,
         "guideline": guideline,
     }
-
-
-# --- tests and trust ---
-
-
-def test_a_failing_test_is_fixed_after_the_user_has_trusted_the_project(start: Start) -> None:
-    editor = start()
-    (editor.folder / "shop.py").write_text(STUB)
-    editor.edit("test_shop.py", TEST, row=4)
-    editor.type(":Cope fix<CR>")
-    editor.asked("May it run them?", str(editor.folder))
-    editor.type("2<CR>")
-    diff = shown_diff(editor)
-    assert "+    return price * 2" in diff
-    editor.type("a")
-    wait_for_message(editor, "applied")
-    assert editor.lua("return vim.api.nvim_buf_get_name(0)").endswith("/shop.py")
-    assert "\n".join(editor.lines()) + "\n" == WRITTEN
-    editor.type(":Cope undo<CR>")
-    wait_for_message(editor, "taken back")
-    editor.type(":Cope solve<CR>")
-    assert "+    return price * 2" in shown_diff(editor), "and is not asked again"
-
-
-def test_in_a_project_without_trust_nothing_of_it_is_run(start: Start) -> None:
-    editor = start()
-    ran = editor.folder / "ran"
-    (editor.folder / "conftest.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
-    (editor.folder / "test_shop.py").write_text(TEST)
-    editor.edit("shop.py", STUB, row=4)
-    editor.type(":Cope solve<CR>")
-    editor.asked("May it run them?")
-    editor.type("3<CR>")
-    diff = shown_diff(editor)
-    assert "tests" not in diff[0] or "no test" in diff[0]
-    assert not ran.exists()
-    status = editor.lua(STATUS)
-    assert status["trusted"] is False
-    editor.type("q")
-    editor.command("edit test_shop.py")
-    editor.type("G:Cope fix<CR>")
-    wait_for_message(editor, "workspace that you trust")
-    assert not ran.exists()
-
-
-def test_trust_is_kept_and_told_to_the_next_server(start: Start) -> None:
-    editor = start()
-    editor.edit("shop.py", STUB)
-    editor.type(":Cope trust yes<CR>")
-    wait_for_message(editor, "the tests in", "may run")
-    assert editor.lua(STATUS)["trusted"] is True
-    editor.type(":Cope restart<CR>")
-    editor.wait("another server", lambda: editor.lua(SECOND_SERVER), 20)
-    assert editor.lua(STATUS)["trusted"] is True
-    editor.type(":Cope trust no<CR>")
-    wait_for_message(editor, "never run")
-    assert editor.lua(STATUS)["trusted"] is False
-
-
-def test_the_option_decides_on_trust_without_a_question(start: Start) -> None:
-    editor = start()
-    editor.lua("require('cope').setup({ trusted = function(root) return vim.endswith(root, '0') end })")
-    (editor.folder / "test_shop.py").write_text(TEST)
-    editor.edit("shop.py", STUB, row=4)
-    assert editor.lua(STATUS)["trusted"] is editor.folder.name.endswith("0")
-    editor.type(":Cope solve<CR>")
-    shown_diff(editor)
 
 
 STATUS = """

@@ -3,6 +3,9 @@
 ---@type vim.lsp.Config
 return {
   cmd = { 'cope-lsp', '--stdio' },
+  -- A directory of Neovim's: `python -m` takes modules from where it is started, and in a project those would
+  -- be code of the project.
+  cmd_cwd = vim.fs.abspath(vim.env.VIMRUNTIME),
   -- Wider than any one model: the server itself stays silent where its model cannot help.
   filetypes = {
     'bash',

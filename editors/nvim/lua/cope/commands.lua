@@ -7,6 +7,7 @@ local M = {}
 
 ---@class cope.Subcommand
 ---@field run fun(text: string, row: integer) The words after it, and the 0-based line it is for.
+---@field choices? string[] It takes one of these words and nothing else.
 ---@field words? fun(words: string[]): string[] What may come next, after these words.
 
 --- Calls a function with the server of the current buffer, or says why there is none.
@@ -26,11 +27,8 @@ local function words_of(text)
   return vim.split(text, '%s+', { trimempty = true })
 end
 
----@return string? directory Of the project.
-local function project()
-  local client = server.any()
-  return client and client.root_dir or nil
-end
+local BUDGET_ACTIONS = { 'show', 'set', 'history', 'price', 'verify' }
+local BUDGET_LIMITS = { 'call', 'day', 'month', 'warn', 'model-only', 'reopen' }
 
 --- The words of `budget set` as the program wants them: `day 0.20` is `--day 0.20`.
 ---@param words string[]
@@ -40,20 +38,38 @@ local function budget_arguments(words)
     return words
   end
   return vim.tbl_map(function(word)
-    return word:match('^%a[%a-]*$') and word ~= 'set' and word ~= 'none' and '--' .. word or word
+    return vim.tbl_contains(BUDGET_LIMITS, word) and '--' .. word or word
   end, words)
 end
 
 ---@param text string
 local function budget(text)
   if text ~= '' then
-    return require('cope.program').show({ 'budget', unpack(budget_arguments(words_of(text))) }, project())
+    return require('cope.program').show({ 'budget', unpack(budget_arguments(words_of(text))) })
   end
   with_server(function(client)
     server.run(client, 'budget', {}, function(fault, answer)
       say.info(fault or answer.text)
     end)
   end, server.any())
+end
+
+local CONSENT_ACTIONS = { 'list', 'allow', 'deny', 'forget' }
+
+--- Shows the answers of all projects, or changes that of the current buffer's.
+---@param text string
+local function consent(text)
+  local words = words_of(text)
+  if #words == 0 or words[1] == 'list' then
+    return require('cope.program').show({ 'consent', unpack(words) })
+  end
+  with_server(function(client)
+    if not client.root_dir then
+      return say.warn('this server has no project directory')
+    end
+    local action = table.remove(words, 1)
+    require('cope.program').show({ 'consent', action, '--workspace', client.root_dir, unpack(words) })
+  end)
 end
 
 local MODEL_STATES = { asleep = 'not loaded yet', unavailable = 'not available' }
@@ -106,17 +122,6 @@ local function fix(row)
   end)
 end
 
----@param choices string[]
----@return fun(words: string[]): string[]
-local function one_of(choices)
-  return function(words)
-    return #words == 0 and choices or {}
-  end
-end
-
-local BUDGET_ACTIONS = { 'show', 'set', 'history', 'price', 'verify' }
-local BUDGET_LIMITS = { 'call', 'day', 'month', 'warn', 'model-only', 'reopen' }
-
 ---@type table<string, cope.Subcommand>
 local subcommands = {
   solve = {
@@ -166,33 +171,33 @@ local subcommands = {
     end,
   },
   sent = {
-    run = function()
-      require('cope.program').show({ 'sent' }, project())
+    run = function(text)
+      require('cope.program').show({ 'sent', unpack(words_of(text)) })
     end,
   },
   consent = {
-    run = function(text)
-      require('cope.program').show({ 'consent', unpack(words_of(text)) }, project())
+    run = consent,
+    words = function(words)
+      return #words == 0 and CONSENT_ACTIONS or {}
     end,
-    words = one_of({ 'list', 'allow', 'deny', 'forget' }),
   },
   trust = {
     run = function(text)
       with_server(function(client)
-        require('cope.trust').decide(client, text ~= 'no')
-      end, server.any())
+        require('cope.trust').decide(client, text == 'yes')
+      end)
     end,
-    words = one_of({ 'yes', 'no' }),
+    choices = { 'yes', 'no' },
   },
   ghost = {
     run = function(text)
-      require('cope').setup({ ghost_text = text ~= 'off' })
+      require('cope').setup({ ghost_text = text == 'on' })
     end,
-    words = one_of({ 'on', 'off' }),
+    choices = { 'on', 'off' },
   },
   status = {
     run = function()
-      with_server(tell_status, server.any())
+      with_server(tell_status)
     end,
   },
   log = {
@@ -217,12 +222,15 @@ local function complete(lead, line)
   local typed = line:match('Cope!?%s+(.*)$') or ''
   local words = words_of(typed:sub(1, #typed - #lead))
   local name = table.remove(words, 1)
+  local subcommand = subcommands[name]
   local choices = {}
   if not name then
     choices = vim.tbl_keys(subcommands)
     table.sort(choices)
-  elseif subcommands[name] and subcommands[name].words then
-    choices = subcommands[name].words(words)
+  elseif subcommand and subcommand.words then
+    choices = subcommand.words(words)
+  elseif subcommand and subcommand.choices and #words == 0 then
+    choices = subcommand.choices
   end
   return vim.tbl_filter(function(choice)
     return vim.startswith(choice, lead)
@@ -235,6 +243,10 @@ local function run(call)
   local subcommand = subcommands[name == '' and 'status' or name]
   if not subcommand then
     return say.warn(('there is no :Cope %s; <Tab> after :Cope lists what there is'):format(name))
+  end
+  local choices = subcommand.choices
+  if choices and not vim.tbl_contains(choices, text) then
+    return say.warn((':Cope %s takes one word: %s'):format(name, table.concat(choices, ' or ')))
   end
   local line = call.range > 0 and call.line1 or vim.api.nvim_win_get_cursor(0)[1]
   subcommand.run(text, line - 1)

@@ -1,6 +1,7 @@
 --- The server's questions whether something may leave this machine, and for which price (`cope/consent`).
 --- They come while a solve runs, so the user may be typing: what was meant for a buffer must not answer them.
 
+local choice = require('cope.choice')
 local modes = require('cope.modes')
 local say = require('cope.say')
 
@@ -23,16 +24,6 @@ local function harmless_first(actions)
   return items
 end
 
----@param question cope.Question
----@param answer fun(action: string?)
-local function ask(question, answer)
-  local choices = { prompt = question.title .. '\n' .. question.detail, kind = 'cope_consent' }
-  -- <C-c> is an error in Neovim's own menu; it is no answer.
-  if not pcall(vim.ui.select, harmless_first(question.actions), choices, answer) then
-    answer(nil)
-  end
-end
-
 --- Neovim calls this in a coroutine, so that the answer may take its time.
 ---@param question cope.Question
 ---@param context lsp.HandlerContext
@@ -50,7 +41,8 @@ function M.handle(_, question, context)
     if taken_back[context.client_id] ~= taken then
       return answer(nil)
     end
-    ask(question, answer)
+    local prompt = question.title .. '\n' .. question.detail
+    choice.ask(harmless_first(question.actions), { prompt = prompt, kind = 'cope_consent' }, answer)
   end, function()
     say.info('a question waits for you in normal mode')
   end)

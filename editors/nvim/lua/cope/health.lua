@@ -24,17 +24,11 @@ local function check_editor()
   end
 end
 
----@return string[]? cmd Nil when the configuration has a function instead of a command line.
-local function command()
-  local cmd = vim.lsp.config.cope.cmd
-  return type(cmd) == 'table' and cmd or nil
-end
-
----@param executable string
-local function check_version(executable)
-  local started, process = pcall(vim.system, { executable, '--version' }, { text = true })
+---@param command string[]
+local function check_version(command)
+  local started, process = require('cope.program').start(command)
   if not started then
-    vim.health.error(('%s does not start: %s'):format(executable, process))
+    vim.health.error(('%s does not start: %s'):format(command[1], process))
     return
   end
   local result = process:wait(VERSION_MS_MAX)
@@ -48,28 +42,32 @@ local function check_version(executable)
     vim.health.ok(said)
   else
     vim.health.error(
-      ('%s --version ends with %d: %s'):format(executable, result.code, vim.trim(result.stderr or '')),
+      ('%s ends with %d: %s'):format(
+        table.concat(command, ' '),
+        result.code,
+        vim.trim(result.stderr or '')
+      ),
       'Run it in a terminal to see more.'
     )
   end
 end
 
 local function check_executable()
-  local cmd = command()
-  if not cmd then
+  local command = require('cope.program').command({ '--version' })
+  if not command then
     vim.health.info('the server is started by a function of your configuration')
     return
   end
-  local path = vim.fn.exepath(cmd[1])
+  local path = vim.fn.exepath(command[1])
   if path == '' then
-    vim.health.error(('%s is not executable'):format(cmd[1]), {
+    vim.health.error(('%s is not executable'):format(command[1]), {
       'Install the server and put it on the PATH of Neovim,',
       "or name it: vim.lsp.config('cope', { cmd = { '/path/to/cope-lsp', '--stdio' } })",
     })
     return
   end
   vim.health.ok('server: ' .. path)
-  check_version(path)
+  check_version(command)
 end
 
 local function check_clients()

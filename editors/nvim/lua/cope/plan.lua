@@ -85,9 +85,7 @@ local function run(bufnr, at, plan_id)
   )
   wish.planId = plan_id
   solve.start(client, wish, function()
-    if vim.api.nvim_buf_is_valid(bufnr) then
-      vim.api.nvim_buf_delete(bufnr, { force = true })
-    end
+    scratch.close(bufnr)
   end)
 end
 
@@ -108,7 +106,7 @@ local function open(at, plan)
   local window = scratch.split(bufnr, lines)
   vim.bo[bufnr].filetype = 'markdown'
   vim.bo[bufnr].modified = false
-  vim.wo[window][0].winbar = ' :w runs this plan    :q drops it'
+  vim.wo[window][0].winbar = ' :w runs this plan    :q! drops it'
   -- Where something is to be written: the guideline of a plan without one, else the goal.
   vim.api.nvim_win_set_cursor(window, { plan.goal ~= '' and #lines or #lines - 3, 0 })
   vim.api.nvim_create_autocmd('BufWriteCmd', {

@@ -15,6 +15,7 @@ local M = {}
 ---@field diff string[]
 ---@field row integer Where the change begins, 0-based.
 ---@field applied? fun() Called when it is in the document.
+---@field is_on_its_way? boolean Whether the server is applying it.
 
 ---@type cope.Proposal? The latest one that was neither applied nor discarded.
 local proposed
@@ -44,6 +45,7 @@ end
 local function diff_of(edit, client)
   local uri, edits = change_of(edit)
   local bufnr = vim.uri_to_bufnr(uri)
+  vim.fn.bufload(bufnr)
   local before = vim.api.nvim_buf_get_lines(bufnr, 0, -1, false)
   local copy = vim.api.nvim_create_buf(false, true)
   vim.api.nvim_buf_set_lines(copy, 0, -1, false, before)
@@ -69,21 +71,32 @@ local function go_there(proposal)
   end
 end
 
+--- Ends the choice about a proposal.
 ---@param proposal cope.Proposal
----@param window integer
-local function apply(proposal, window)
+---@param bufnr integer Of the preview.
+local function settled(proposal, bufnr)
+  proposed = proposed ~= proposal and proposed or nil
+  scratch.close(bufnr)
+end
+
+---@param proposal cope.Proposal
+---@param bufnr integer Of the preview, which stays until the edit is in the document.
+local function apply(proposal, bufnr)
   local client = vim.lsp.get_client_by_id(proposal.client_id)
   if not client then
     return say.warn('the server that wrote this is gone; nothing was changed')
   end
-  if vim.api.nvim_win_is_valid(window) then
-    vim.api.nvim_win_close(window, true)
+  if proposal.is_on_its_way then
+    return
   end
+  proposal.is_on_its_way = true
   server.run(client, 'apply', { editId = proposal.edit_id, force = true }, function(fault, answer)
+    proposal.is_on_its_way = false
     if fault or not answer.applied then
       return say.warn('not applied: ' .. (fault or answer.reason))
     end
-    proposed, applied = nil, proposal
+    applied = proposal
+    settled(proposal, bufnr)
     go_there(proposal)
     if proposal.applied then
       proposal.applied()
@@ -107,18 +120,16 @@ function M.show()
     return say.info('there is nothing to look at')
   end
   local bufnr = scratch.show('cope://preview', vim.list_extend(head(proposal), proposal.diff), 'diff')
-  local window = vim.api.nvim_get_current_win()
   local function map(key, does, description)
     vim.keymap.set('n', key, does, { buffer = bufnr, nowait = true, desc = description })
   end
   for _, key in ipairs(proposal.is_checked and { 'a', '<CR>', 'A' } or { 'A' }) do
     map(key, function()
-      apply(proposal, window)
+      apply(proposal, bufnr)
     end, 'Apply (cope)')
   end
   map('q', function()
-    proposed = nil
-    vim.api.nvim_win_close(window, true)
+    settled(proposal, bufnr)
   end, 'Discard (cope)')
 end
 

@@ -5,7 +5,8 @@ local M = {}
 --- Whether messages go to Neovim's own message line, where one that is too long would ask for a key.
 ---@return boolean
 local function is_neovims_own()
-  return vim.startswith(debug.getinfo(vim.notify, 'S').source, '@vim/')
+  local source = debug.getinfo(vim.notify, 'S').source
+  return source == '?' or vim.startswith(source, '@vim/') -- Most builds forget where their own code is from.
 end
 
 ---@param text string
@@ -20,6 +21,17 @@ local function room()
   return math.max(vim.v.echospace, 20)
 end
 
+--- Notes all of a text for :messages without a question for a key. Only what is shown is noted.
+---@param text string
+---@param group string?
+local function keep(text, group)
+  local more, how = vim.o.more, vim.o.messagesopt
+  vim.o.more, vim.o.messagesopt = false, how:gsub('hit%-enter', 'wait:0')
+  vim.api.nvim_echo({ { text, group } }, true, {})
+  vim.cmd.redraw()
+  vim.o.more, vim.o.messagesopt = more, how
+end
+
 ---@param message string
 ---@param level integer
 local function notify(message, level)
@@ -27,8 +39,8 @@ local function notify(message, level)
   if vim.api.nvim_strwidth(text) <= room() or not is_neovims_own() then
     return vim.notify(text, level)
   end
-  vim.cmd.echomsg({ args = { vim.fn.string(text) }, mods = { silent = true } }) -- All of it, for :messages.
   local group = level >= vim.log.levels.WARN and 'WarningMsg' or nil
+  keep(text, group)
   vim.api.nvim_echo({ { cut(text, room() - 12), group }, { ' (:messages)' } }, false, {})
 end
 

@@ -37,8 +37,18 @@ function M.show(name, lines, filetype)
   M.split(bufnr, lines)
   vim.bo[bufnr].filetype = filetype
   vim.bo[bufnr].modifiable = false
-  vim.keymap.set('n', 'q', vim.cmd.close, { buffer = bufnr, nowait = true, desc = 'Close' })
+  vim.keymap.set('n', 'q', function()
+    M.close(bufnr)
+  end, { buffer = bufnr, nowait = true, desc = 'Close' })
   return bufnr
+end
+
+--- Closes what was shown. A window that is the only one stays, with another buffer.
+---@param bufnr integer
+function M.close(bufnr)
+  if vim.api.nvim_buf_is_valid(bufnr) then
+    vim.api.nvim_buf_delete(bufnr, { force = true })
+  end
 end
 
 return M

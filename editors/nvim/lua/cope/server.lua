@@ -11,7 +11,7 @@ function M.of(bufnr)
   return vim.lsp.get_clients({ name = 'cope', bufnr = bufnr })[1]
 end
 
---- The server of the current buffer; from a window without a file, such as our own, any server.
+--- The server of the current buffer, else any of them: for what is the same in all projects.
 ---@return vim.lsp.Client?
 function M.any()
   return M.of(vim.api.nvim_get_current_buf()) or vim.lsp.get_clients({ name = 'cope' })[1]

@@ -9,6 +9,9 @@
 ---@field ['model.threads']? integer CPU threads; 0: chosen for the machine.
 ---@field ['model.context_tokens']? integer Tokens that the engine keeps in memory.
 ---@field ['engine.backend']? 'auto'|'llama-cpp'|'llama-server' What runs a model file: llama-cpp-python, a llama-server on PATH, or whichever is there.
+---@field ['engine.shared']? boolean Let all windows that use the same model share one engine.
+---@field ['engine.idle_s']? integer Seconds without a request after which the model is unloaded; the next one loads it again. 0: never.
+---@field ['engine.memory_mb']? integer Megabytes that all loaded models may take before the one not used for longest is unloaded; 0: half.
 ---@field ['engine.restarts_max']? integer How often a dead engine is started again within five minutes.
 ---@field ['completion.enabled']? boolean Offer ghost text.
 ---@field ['completion.fallback']? 'auto'|'always'|'never' Offer ghost text as ordinary completions: to editors without ghost text, always, or never.
@@ -45,6 +48,9 @@ return {
   ['model.threads'] = { type = 'integer', environment = 'COPE_LSP_MODEL_THREADS', is_live = false },
   ['model.context_tokens'] = { type = 'integer', environment = 'COPE_LSP_MODEL_CONTEXT_TOKENS', is_live = false },
   ['engine.backend'] = { type = 'string', environment = 'COPE_LSP_ENGINE_BACKEND', is_live = false },
+  ['engine.shared'] = { type = 'boolean', environment = 'COPE_LSP_ENGINE_SHARED', is_live = false },
+  ['engine.idle_s'] = { type = 'integer', environment = 'COPE_LSP_ENGINE_IDLE_S', is_live = false },
+  ['engine.memory_mb'] = { type = 'integer', environment = 'COPE_LSP_ENGINE_MEMORY_MB', is_live = false },
   ['engine.restarts_max'] = { type = 'integer', environment = 'COPE_LSP_ENGINE_RESTARTS_MAX', is_live = false },
   ['completion.enabled'] = { type = 'boolean', environment = 'COPE_LSP_COMPLETION_ENABLED', is_live = true },
   ['completion.fallback'] = { type = 'string', environment = 'COPE_LSP_COMPLETION_FALLBACK', is_live = true },

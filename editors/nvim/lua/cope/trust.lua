@@ -1,6 +1,7 @@
 --- Whether the tests of a project may run. They are the project's own code, so that is the user's decision, asked
 --- for once per project and kept in Neovim's state directory.
 
+local choice = require('cope.choice')
 local options = require('cope.options')
 local say = require('cope.say')
 
@@ -15,6 +16,8 @@ local PASSED_OVER = { node_modules = true, __pycache__ = true, venv = true, buil
 
 ---@type table<string, true> The projects whose question was put off until Neovim starts again.
 local put_off = {}
+---@type table<string, boolean> What was decided and could not be kept.
+local unkept = {}
 ---@type table<integer, boolean> What the servers were told, by client.
 local told = {}
 
@@ -35,15 +38,25 @@ local function read()
   return parsed and type(answers) == 'table' and answers or {}
 end
 
+---@param answers table<string, boolean>
+local function write(answers)
+  vim.fn.mkdir(vim.fs.dirname(path()), 'p')
+  local new = path() .. '.new'
+  local file = assert(io.open(new, 'w'))
+  assert(file:write(vim.json.encode(answers)))
+  assert(file:close())
+  assert(vim.uv.fs_rename(new, path()))
+end
+
 ---@param root string
 ---@param answer boolean
 local function keep(root, answer)
-  local answers = read()
-  answers[root] = answer
-  vim.fn.mkdir(vim.fs.dirname(path()), 'p')
-  local file = assert(io.open(path(), 'w'))
-  file:write(vim.json.encode(answers))
-  file:close()
+  local kept, fault = pcall(write, vim.tbl_extend('force', read(), { [root] = answer }))
+  unkept[root] = nil
+  if not kept then
+    unkept[root] = answer
+    say.warn('the answer holds until Neovim ends; it cannot be kept: ' .. fault)
+  end
 end
 
 --- The project of a server, by its real name.
@@ -65,7 +78,10 @@ function M.decided(directory)
   if type(rule) == 'function' then
     return rule(root) == true
   end
-  local answer = read()[root]
+  local answer = unkept[root]
+  if answer == nil then
+    answer = read()[root]
+  end
   if type(answer) == 'boolean' then
     return answer
   end
@@ -98,13 +114,13 @@ function M.decide(client, trusted)
   if not root then
     return say.warn('this server has no project directory')
   end
+  say.info(('the tests in %s %s'):format(root, trusted and 'may run' or 'never run'))
   keep(root, trusted)
   for _, each in ipairs(vim.lsp.get_clients({ name = 'cope' })) do
     if real(each.root_dir) == root then
       tell(each, trusted)
     end
   end
-  say.info(('the tests in %s %s'):format(root, trusted and 'may run' or 'never run'))
 end
 
 ---@param root string
@@ -139,19 +155,15 @@ function M.settle(client, go_on)
     end
     return go_on()
   end
-  local function answered(choice)
-    if choice == RUN or choice == NEVER then
-      M.decide(client, choice == RUN)
+  local asked = { prompt = QUESTION:format(root), kind = 'cope_trust' }
+  choice.ask({ NOT_NOW, RUN, NEVER }, asked, function(chosen)
+    if chosen == RUN or chosen == NEVER then
+      M.decide(client, chosen == RUN)
     else
       put_off[root] = true
     end
     go_on()
-  end
-  local choices = { prompt = QUESTION:format(root), kind = 'cope_trust' }
-  -- <C-c> is an error in Neovim's own menu; it is no answer.
-  if not pcall(vim.ui.select, { NOT_NOW, RUN, NEVER }, choices, answered) then
-    answered(nil)
-  end
+  end)
 end
 
 return M
