@@ -12,6 +12,10 @@ from gguf.quants import dequantize, quantize
 from cope_lsp.models.catalog import embedded_path
 
 _ROWS_AT_ONCE = 4096
+_PADDING: dict[str, Any] = {
+    "tokenizer.ggml.tokens": "[PAD{}]".format,
+    "tokenizer.ggml.token_type": lambda _: gguf.TokenType.UNUSED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,14 @@ def write_random_model(
     *,
     kind: GGMLQuantizationType = GGMLQuantizationType.Q8_0,
     fim: bool = True,
+    padding: int = 0,
     seed: int = 0,
 ) -> Path:
-    """Write a model that llama.cpp loads and return its path."""
+    """Write a model that llama.cpp loads, with so many tokens of `padding`, and return its path."""
     random = np.random.default_rng(seed)
     writer = GGUFWriter(path, "llama")
     writer.add_name(shape.name)
-    vocabulary = _copy_vocabulary(writer, fim=fim)
+    vocabulary = _copy_vocabulary(writer, fim=fim, padding=padding)
     _write_shape(writer, shape)
     for name, rows, columns in _matrices(shape, vocabulary):
         data = _random_matrix(random, rows, columns, kind)
@@ -95,15 +100,27 @@ def write_recurrent_model(path: Path, *, width: int = 64, seed: int = 0) -> Path
     return path
 
 
-def write_exact_copy(path: Path) -> Path:
-    """Write the embedded model with its weights in 32 bits: the same network without rounding on the way."""
+def write_exact_copy(path: Path, *, idle_layers: int = 0) -> Path:
+    """Write the embedded model with its weights in 32 bits: the same network without rounding on the way.
+
+    So many `idle_layers` are added that compute something and add nothing: it says the same and takes longer.
+    """
     reader = GGUFReader(embedded_path())
+    layers = int(reader.fields["llama.block_count"].contents())
     writer = GGUFWriter(path, "llama")
     for key, field in reader.fields.items():
-        if not key.startswith("GGUF.") and key != "general.architecture":
+        if key == "llama.block_count":
+            writer.add_block_count(layers + idle_layers)
+        elif not key.startswith("GGUF.") and key != "general.architecture":
             _copy_field(writer, key, field.contents(), field)
     for tensor in reader.tensors:
-        writer.add_tensor(tensor.name, dequantize(tensor.data, tensor.tensor_type).astype(np.float32))
+        data = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        writer.add_tensor(tensor.name, data)
+        first, dot, rest = tensor.name.partition("blk.0.")
+        if dot and not first:
+            silent = rest in {"attn_output.weight", "ffn_down.weight"}
+            for layer in range(layers, layers + idle_layers):
+                writer.add_tensor(f"blk.{layer}.{rest}", np.zeros_like(data) if silent else data)
     _finish(writer)
     return path
 
@@ -119,7 +136,7 @@ def _finish(writer: GGUFWriter) -> None:
     writer.close()
 
 
-def _copy_vocabulary(writer: GGUFWriter, *, fim: bool) -> int:
+def _copy_vocabulary(writer: GGUFWriter, *, fim: bool, padding: int = 0) -> int:
     fields: dict[str, Any] = GGUFReader(embedded_path()).fields
     for key, field in fields.items():
         if not key.startswith("tokenizer.") or ("fim_" in key and not fim):
@@ -128,8 +145,10 @@ def _copy_vocabulary(writer: GGUFWriter, *, fim: bool) -> int:
         if key == "tokenizer.ggml.tokens" and not fim:
             # llama.cpp also knows these tokens by their usual names.
             value = [token.replace("fim_", "unused_") for token in value]
+        if padding and key in _PADDING:
+            value = [*value, *(_PADDING[key](index) for index in range(padding))]
         _copy_field(writer, key, value, field)
-    return len(fields["tokenizer.ggml.tokens"].contents())
+    return len(fields["tokenizer.ggml.tokens"].contents()) + padding
 
 
 def _write_shape(writer: GGUFWriter, shape: Shape) -> None:

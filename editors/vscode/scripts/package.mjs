@@ -103,15 +103,20 @@ function canBuild(python) {
 /** Packs the stage. A warning is an error. */
 function pack(file) {
   const vsce = join(HERE, 'node_modules', '@vscode', 'vsce', 'vsce');
-  const done = spawnSync(
-    node(),
-    [vsce, 'package', '--no-dependencies', '--allow-unused-files-pattern', '--out', file],
-    { cwd: STAGE, encoding: 'utf8' },
-  );
+  const args = [vsce, 'package', '--no-dependencies', '--allow-unused-files-pattern', '--out', file];
+  const done = spawnSync(node(), [...args, ...linkedTo()], { cwd: STAGE, encoding: 'utf8' });
   const said = `${done.stdout}${done.stderr}`;
   if (done.status !== 0 || /warn/i.test(said)) {
     throw new Error(`vsce: ${said}${done.error ?? ''}`);
   }
+}
+
+/** Where links of the README lead: vsce looks at the address of the repository, and not at the folder in it. */
+function linkedTo() {
+  const { repository } = JSON.parse(readFileSync(join(STAGE, 'package.json'), 'utf8'));
+  const address = repository.url.replace(/[.]git$/, '');
+  const [pages, images] = ['blob', 'raw'].map((kind) => `${address}/${kind}/HEAD/${repository.directory}`);
+  return ['--baseContentUrl', pages, '--baseImagesUrl', images];
 }
 
 /** vsce wants a newer node than extensions do; one came with the development dependencies. */

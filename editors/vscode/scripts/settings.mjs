@@ -20,8 +20,8 @@ const OWN = {
     default: [],
     scope: 'machine-overridable',
     markdownDescription:
-      'The program of the language server and its first arguments. Empty: the one that *Cope: Install Language Server* ' +
-      'made, else `cope-lsp` on the `PATH`.',
+      'The program of the language server, by its full path or as a name on the `PATH`, and its first arguments. Empty: ' +
+      'the one that *Cope: Install Language Server* made, else `cope-lsp` on the `PATH`.',
   },
   'cope.languages': {
     type: 'array',

@@ -1,9 +1,8 @@
 /** What hosted models cost, and the limits; choosing a limit changes it. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import * as vscode from 'vscode';
 import type { Session } from './client.ts';
 import { usd, type BudgetAnswer } from './protocol.ts';
+import { runProgram } from './server.ts';
 
 export type Limit = 'call' | 'day' | 'month';
 
@@ -111,15 +110,12 @@ async function changeLimit(session: Session, limit: Limit, value: number | null)
   if (text === undefined || server === undefined) {
     return false;
   }
-  const args = [...server.arguments, 'budget', 'set', `--${limit}`, text.trim()];
   try {
-    await promisify(execFile)(server.program, args, {
-      env: { ...process.env, ...(await session.variables()) },
-    });
+    await runProgram(server, 'budget', 'set', `--${limit}`, text.trim());
     return true;
   } catch (error) {
-    const said = (error as { stderr?: string }).stderr?.trim();
-    void vscode.window.showErrorMessage(`The limit is as it was: ${said ?? String(error)}`);
+    const said = error instanceof Error ? error.message : String(error);
+    void vscode.window.showErrorMessage(`The limit is as it was: ${said}`);
     return false;
   }
 }

@@ -8,7 +8,8 @@ import {
   type LanguageClientOptions,
 } from 'vscode-languageclient/node';
 import { askForConsent } from './consent.ts';
-import { findServer, foreignCommand, versionOf, type ApiKey, type Server } from './server.ts';
+import type { ApiKeys } from './keys.ts';
+import { findServer, foreignCommand, versionOf, type Server } from './server.ts';
 import { environment, languages, SECTION, shared } from './settings.ts';
 
 export type SessionState = 'idle' | 'missing' | 'starting' | 'running' | 'failed';
@@ -37,7 +38,7 @@ export class Session implements vscode.Disposable {
   constructor(
     private readonly context: vscode.ExtensionContext,
     readonly log: vscode.LogOutputChannel,
-    private readonly key: ApiKey,
+    private readonly keys: ApiKeys,
   ) {
     this.subscriptions.push(
       vscode.workspace.onDidOpenTextDocument((document) => void this.startFor(document)),
@@ -109,11 +110,6 @@ export class Session implements vscode.Disposable {
     this.changed.fire();
   }
 
-  /** What the server program is started with. */
-  async variables(): Promise<Record<string, string>> {
-    return { ...environment(), ...(await this.key.variables()) };
-  }
-
   private inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.queue.then(work);
     this.queue = result.catch(() => undefined);
@@ -135,7 +131,7 @@ export class Session implements vscode.Disposable {
     }
     this.hasCompleted = false;
     this.become('starting');
-    const variables = await this.variables();
+    const variables = await this.variables(this.server);
     this.startedWith = JSON.stringify([this.server, variables, languages()]);
     const client = this.build(this.server, variables);
     try {
@@ -145,6 +141,16 @@ export class Session implements vscode.Disposable {
     } catch (error) {
       this.log.error(`${this.server.program} did not start: ${String(error)}`);
       this.become('failed');
+    }
+  }
+
+  /** What a server is started with. Without its key it works, as far as that goes. */
+  private async variables(server: Server | undefined): Promise<Record<string, string>> {
+    try {
+      return { ...environment(), ...(server && (await this.keys.variables(server))) };
+    } catch (error) {
+      this.log.warn(`no API key is handed on: ${String(error)}`);
+      return environment();
     }
   }
 
@@ -159,7 +165,7 @@ export class Session implements vscode.Disposable {
   }
 
   private build(server: Server, variables: Record<string, string>): LanguageClient {
-    const options = { env: { ...process.env, ...variables } };
+    const options = { cwd: server.folder, env: { ...process.env, ...variables } };
     const client = new QuietClient(
       SECTION,
       'cope',
@@ -228,7 +234,8 @@ export class Session implements vscode.Disposable {
       return;
     }
     this.foreign = foreignCommand(this.context);
-    const wanted = JSON.stringify([await findServer(this.context), await this.variables(), languages()]);
+    const server = await findServer(this.context);
+    const wanted = JSON.stringify([server, await this.variables(server), languages()]);
     if (wanted !== this.startedWith) {
       await this.restart();
     } else {
@@ -251,7 +258,7 @@ function isOurs(uri: vscode.Uri): boolean {
   return SCHEMES.includes(uri.scheme);
 }
 
-/** Lets menus and the walkthrough know whether there is a server. */
-export async function setInstalled(isInstalled: boolean): Promise<void> {
+/** Lets the walkthrough know whether there is a server. */
+async function setInstalled(isInstalled: boolean): Promise<void> {
   await vscode.commands.executeCommand('setContext', 'cope.isInstalled', isInstalled);
 }

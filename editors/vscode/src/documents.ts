@@ -10,9 +10,10 @@ export class Pages implements vscode.TextDocumentContentProvider, vscode.Disposa
   private readonly changed = new vscode.EventEmitter<vscode.Uri>();
   /** Before the registrations: VS Code asks for it once, when a provider is registered. */
   readonly onDidChange = this.changed.event;
-  private readonly registrations = [PAGE, DRAFT].map((scheme) =>
+  private readonly registrations = [PAGE, DRAFT].flatMap((scheme) => [
     vscode.workspace.registerTextDocumentContentProvider(scheme, this),
-  );
+    onLastClosed(scheme, (uri) => this.texts.delete(uri.toString())),
+  ]);
 
   provideTextDocumentContent(uri: vscode.Uri): string {
     return this.texts.get(uri.toString()) ?? 'This is not kept any more.\n';
@@ -21,10 +22,6 @@ export class Pages implements vscode.TextDocumentContentProvider, vscode.Disposa
   set(uri: vscode.Uri, text: string): void {
     this.texts.set(uri.toString(), text);
     this.changed.fire(uri);
-  }
-
-  forget(uri: vscode.Uri): void {
-    this.texts.delete(uri.toString());
   }
 
   /** Shows a page of Markdown under a name of its own. */
@@ -46,6 +43,19 @@ export class Pages implements vscode.TextDocumentContentProvider, vscode.Disposa
 export async function closeTabs(uri: vscode.Uri): Promise<void> {
   const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
   await vscode.window.tabGroups.close(tabs.filter((tab) => uriOf(tab)?.toString() === uri.toString()));
+}
+
+/** Tells of each document of a scheme whose last tab was closed: of two that show it side by side one may go. */
+export function onLastClosed(scheme: string, tell: (uri: vscode.Uri) => void): vscode.Disposable {
+  return vscode.window.tabGroups.onDidChangeTabs(({ closed }) => {
+    const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+    const shown = new Set(tabs.map((tab) => uriOf(tab)?.toString()));
+    for (const uri of closed.map(uriOf)) {
+      if (uri?.scheme === scheme && !shown.has(uri.toString())) {
+        tell(uri);
+      }
+    }
+  });
 }
 
 /** The document of a tab; of a comparison, its right side. */

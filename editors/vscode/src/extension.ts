@@ -1,16 +1,17 @@
 /** The start of the extension: which command does what. */
 import * as vscode from 'vscode';
 import { showBudget } from './budget.ts';
-import { Session, setInstalled } from './client.ts';
+import { Session } from './client.ts';
 import { Pages } from './documents.ts';
 import { installServer, stopInstalling } from './install.ts';
+import { ApiKeys } from './keys.ts';
 import { showMenu } from './menu.ts';
 import { Plans } from './plan.ts';
 import type { Wish } from './protocol.ts';
 import { Receipts } from './receipt.ts';
 import { Review } from './review.ts';
 import { showSent } from './sent.ts';
-import { allowForeignCommand, ApiKey } from './server.ts';
+import { allowForeignCommand, findServer } from './server.ts';
 import { toggleCompletions } from './settings.ts';
 import { SOLVE, Solver } from './solve.ts';
 import { StatusView } from './status.ts';
@@ -19,14 +20,14 @@ let running: Session | undefined;
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('cope', { log: true });
-  const key = new ApiKey(context);
-  const session = new Session(context, log, key);
+  const keys = new ApiKeys(context);
+  const session = new Session(context, log, keys);
   running = session;
   const pages = new Pages();
   const receipts = new Receipts(pages);
   const review = new Review(session, pages);
   const solver = new Solver(session, review, receipts);
-  const plans = new Plans(session, solver, pages);
+  const plans = new Plans(session, solver, pages, review);
   const status = new StatusView(session);
   context.subscriptions.push(log, session, pages, review, plans, status);
 
@@ -49,9 +50,9 @@ export function activate(context: vscode.ExtensionContext): void {
   command('cope.showReceipt', () => receipts.show());
   command('cope.showBudget', () => showBudget(session, () => void status.refresh()));
   command('cope.showSent', () => showSent(session, pages));
-  command('cope.setApiKey', async () => ((await key.ask()) ? session.restart() : undefined));
+  command('cope.setApiKey', async () => ((await keys.ask()) ? session.restart() : undefined));
   command('cope.clearApiKey', async () => {
-    await key.remove();
+    await keys.remove();
     await session.restart();
   });
   command('cope.installServer', () => installServer(context, session, pages));
@@ -115,14 +116,17 @@ async function openSettings(context: vscode.ExtensionContext): Promise<void> {
 }
 
 async function openWalkthrough(context: vscode.ExtensionContext, session: Session): Promise<void> {
-  await vscode.commands.executeCommand(
-    'workbench.action.openWalkthrough',
-    `${context.extension.id}#start`,
-    false,
-  );
-  // A step is ticked when its context changes while the page is there.
-  await setInstalled(false);
-  await setInstalled(session.server !== undefined);
+  const walkthrough = `${context.extension.id}#start`;
+  await vscode.commands.executeCommand('workbench.action.openWalkthrough', walkthrough, false);
+  if ((await findServer(context)) !== undefined) {
+    // The context that ticks this step is not looked at when it was set before the page is first opened.
+    await vscode.commands.executeCommand('welcome.markStepComplete', `${walkthrough}#install`).then(
+      () => undefined,
+      (error: unknown) => {
+        session.log.debug(`no tick: ${String(error)}`); // the command is none that VS Code promises
+      },
+    );
+  }
 }
 
 /** A document to try ghost text in. */

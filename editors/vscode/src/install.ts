@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import * as vscode from 'vscode';
 import type { Session } from './client.ts';
 import type { Pages } from './documents.ts';
+import type { Environments } from './environments.ts';
 import {
   causeOf,
   chooseEngine,
@@ -17,7 +18,7 @@ import {
   type PythonFound,
   type Step,
 } from './install_steps.ts';
-import { onPath, ownServer } from './server.ts';
+import { environmentsOf, neutralFolder, onPath } from './server.ts';
 import { SECTION } from './settings.ts';
 
 const HELP = 'Ways Round';
@@ -25,6 +26,8 @@ const LOG = 'Show Log';
 const PYTHONS = ['python3', 'python3.14', 'python3.13', 'python3.12', 'python3.11', 'python', 'py'];
 const ASK_PYTHON =
   'import importlib.util as i, json, sys; print(json.dumps([*sys.version_info[:2], bool(i.find_spec("ensurepip"))]))';
+/** Neither the folder that it is started in nor a variable adds modules; what is said is heard at once. */
+const PYTHON_ALONE = ['-I', '-u'];
 const OUTPUT_MAX = 200_000;
 
 class Cancelled extends Error {}
@@ -42,7 +45,8 @@ export async function installServer(
   session: Session,
   pages: Pages,
 ): Promise<void> {
-  const python = choosePython(await pythons());
+  const folder = await neutralFolder(context);
+  const python = choosePython(await pythons(folder));
   if (typeof python === 'string') {
     await refused(python, session, pages);
     return;
@@ -52,23 +56,34 @@ export async function installServer(
     await refused(engine, session, pages);
     return;
   }
-  if (!(await agreed(python, engine, ownServer(context).folder))) {
+  if (!(await agreed(python, engine, folder))) {
+    return;
+  }
+  const environments = environmentsOf(context);
+  const release = await environments.lock();
+  if (release === undefined) {
+    void vscode.window.showInformationMessage('The language server is being installed already.');
     return;
   }
   try {
-    await withProgress(context, session, python.program, engine);
+    await withProgress(context, session, python.program, engine, environments);
+    await session.restart();
+    void vscode.window.showInformationMessage('cope-lsp is installed. Open a Python file and type.');
   } catch (error) {
-    await fs.rm(ownServer(context).folder, { recursive: true, force: true });
-    if (error instanceof Cancelled) {
-      vscode.window.setStatusBarMessage('cope: the installation was cancelled', 5_000);
-      return;
-    }
-    const { what, next } = causeOf(error instanceof Error ? error.message : String(error));
-    await refused(`The installation failed: ${what}. ${next}`, session, pages);
+    void tell(error, session, pages); // nobody holds a lock for as long as a message is looked at
+  } finally {
+    await environments.removeOthers();
+    await release();
+  }
+}
+
+async function tell(error: unknown, session: Session, pages: Pages): Promise<void> {
+  if (error instanceof Cancelled) {
+    vscode.window.setStatusBarMessage('cope: the installation was cancelled', 5_000);
     return;
   }
-  await session.restart();
-  void vscode.window.showInformationMessage('cope-lsp is installed. Open a Python file and type.');
+  const { what, next } = causeOf(error instanceof Error ? error.message : String(error));
+  await refused(`The installation failed: ${what}. ${next}`, session, pages);
 }
 
 function about(engine: Engine): string {
@@ -107,6 +122,7 @@ async function withProgress(
   session: Session,
   python: string,
   engine: Engine,
+  environments: Environments,
 ): Promise<void> {
   const options = {
     location: vscode.ProgressLocation.Notification,
@@ -114,19 +130,19 @@ async function withProgress(
     cancellable: true,
   };
   await vscode.window.withProgress(options, async (progress, token) => {
-    const own = ownServer(context);
+    const made = environments.another();
+    const folder = path.dirname(made.folder);
     let shown = 0;
     const show = (message: string, percent: number): void => {
       progress.report({ message, increment: Math.max(percent - shown, 0) });
       shown = Math.max(percent, shown);
     };
-    await fs.rm(own.folder, { recursive: true, force: true });
-    await fs.mkdir(path.dirname(own.folder), { recursive: true });
     let before = 0;
     const run = async (program: string, step: Step): Promise<void> => {
       session.log.info(step.title);
       show(step.title, before);
-      await execute(program, step.arguments, session.log, token, (line) => {
+      const args = [...PYTHON_ALONE, ...step.arguments];
+      await execute(program, args, folder, session.log, token, (line) => {
         const said = progressOf(line);
         if (said !== undefined) {
           show(said.message, before + step.share * (said.part ?? 0));
@@ -134,12 +150,11 @@ async function withProgress(
       });
       before += step.share;
     };
-    await run(python, { title: 'Making an environment', share: 5, arguments: ['-m', 'venv', own.folder] });
-    for (const step of stepsOf(await inputs(context, engine, own.folder))) {
-      await run(own.python, step);
+    await run(python, { title: 'Making an environment', share: 5, arguments: ['-m', 'venv', made.folder] });
+    for (const step of stepsOf(await inputs(context, engine, made.folder))) {
+      await run(made.python, step);
     }
-    await fs.writeFile(own.stamp, '');
-    await removeOthers(own.folder);
+    await environments.use(made);
   });
 }
 
@@ -162,20 +177,11 @@ async function inputs(
   return { files, wheel: path.join(files, wheel), requirements, engine };
 }
 
-/** Environments of older versions of the extension. */
-async function removeOthers(folder: string): Promise<void> {
-  const parent = path.dirname(folder);
-  for (const name of await fs.readdir(parent)) {
-    if (name.startsWith('server-') && name !== path.basename(folder)) {
-      await fs.rm(path.join(parent, name), { recursive: true, force: true });
-    }
-  }
-}
-
 /** Runs a program to its end; all that it says goes to the log. It rejects with what was said last. */
 function execute(
   program: string,
   args: readonly string[],
+  folder: string,
   log: vscode.LogOutputChannel,
   token: vscode.CancellationToken,
   heard: (line: string) => void,
@@ -183,7 +189,8 @@ function execute(
   return new Promise((resolve, reject) => {
     log.info([program, ...args].join(' '));
     // A group of its own, so that compilers end with the one who started them.
-    const child = spawn(program, args, { detached: process.platform !== 'win32', env: installEnvironment() });
+    const detached = process.platform !== 'win32';
+    const child = spawn(program, args, { detached, cwd: folder, env: installEnvironment() });
     installing = child.pid;
     let said = '';
     const listen = (data: Buffer): void => {
@@ -240,12 +247,14 @@ function engineWheel(): string {
   return vscode.workspace.getConfiguration(SECTION).get<string>('install.engineWheel', '');
 }
 
-async function pythons(): Promise<PythonFound[]> {
+async function pythons(folder: string): Promise<PythonFound[]> {
   const found: PythonFound[] = [];
-  for (const program of PYTHONS) {
-    if ((await onPath(program)) !== undefined) {
+  for (const name of PYTHONS) {
+    const program = await onPath(name);
+    if (program !== undefined) {
       try {
-        const { stdout } = await promisify(execFile)(program, ['-c', ASK_PYTHON]);
+        const args = [...PYTHON_ALONE, '-c', ASK_PYTHON];
+        const { stdout } = await promisify(execFile)(program, args, { cwd: folder });
         const [major, minor, hasVenv] = JSON.parse(stdout) as [number, number, boolean];
         found.push({ program, version: [major, minor], hasVenv });
       } catch {

@@ -1,9 +1,10 @@
 /** Plans: asked for, read and changed in a tab, then run or thrown away. */
 import * as vscode from 'vscode';
 import type { Session } from './client.ts';
-import { closeTabs, uriOf, type Pages } from './documents.ts';
+import { closeTabs, onLastClosed, uriOf, type Pages } from './documents.ts';
 import { parsePlan, planText } from './plan_text.ts';
 import { usd, type PlanAnswer, type PlanPreview, type Wish } from './protocol.ts';
+import type { Review } from './review.ts';
 import { placeAt, placeHere, symbolAt, type Place, type Solver } from './solve.ts';
 
 export const PLAN = 'cope-plan';
@@ -12,6 +13,8 @@ interface Draft {
   wish: Wish;
   symbol: string;
   planId: string | undefined;
+  /** What the plan led to; it is kept until that is applied. */
+  editId?: string | undefined;
   /** Where the plan is from and what it cost, or why there is none. */
   note: string;
 }
@@ -19,21 +22,24 @@ interface Draft {
 export class Plans implements vscode.CodeLensProvider, vscode.Disposable {
   private readonly drafts = new Map<string, Draft>();
   private readonly files = new MemoryFiles();
-  private readonly registrations = [
-    vscode.workspace.registerFileSystemProvider(PLAN, this.files),
-    vscode.languages.registerCodeLensProvider({ scheme: PLAN }, this),
-    vscode.window.tabGroups.onDidChangeTabs(({ closed }) => {
-      closed.forEach((tab) => {
-        this.forget(uriOf(tab));
-      });
-    }),
-  ];
+  private readonly registrations: vscode.Disposable[];
 
   constructor(
     private readonly session: Session,
     private readonly solver: Solver,
     private readonly pages: Pages,
-  ) {}
+    review: Review,
+  ) {
+    this.registrations = [
+      vscode.workspace.registerFileSystemProvider(PLAN, this.files),
+      vscode.languages.registerCodeLensProvider({ scheme: PLAN }, this),
+      onLastClosed(PLAN, (uri) => {
+        this.drafts.delete(uri.toString());
+        this.files.delete(uri);
+      }),
+      review.onDidApply((editId) => void this.closeThatLedTo(editId)),
+    ];
+  }
 
   dispose(): void {
     this.registrations.forEach((each) => {
@@ -67,6 +73,7 @@ export class Plans implements vscode.CodeLensProvider, vscode.Disposable {
   async run(): Promise<void> {
     const [uri, draft] = this.current();
     if (uri === undefined || draft === undefined) {
+      void vscode.window.showInformationMessage('This plan is not kept any more: ask for it once more.');
       return;
     }
     const text = (await vscode.workspace.openTextDocument(uri)).getText();
@@ -76,9 +83,7 @@ export class Plans implements vscode.CodeLensProvider, vscode.Disposable {
       return;
     }
     const wish = { ...draft.wish, ...(draft.planId === undefined ? {} : { planId: draft.planId }), ...plan };
-    if (await this.solver.solve(wish, `Solve ${draft.symbol} by the plan`)) {
-      await this.close(uri);
-    }
+    draft.editId = await this.solver.solve(wish, `Solve ${draft.symbol} by the plan`);
   }
 
   async discard(): Promise<void> {
@@ -142,11 +147,14 @@ export class Plans implements vscode.CodeLensProvider, vscode.Disposable {
   private async open(draft: Draft, goal: string, guideline: string): Promise<void> {
     const uri = vscode.Uri.from({ scheme: PLAN, path: `/Plan for ${draft.symbol}.md` });
     await this.close(uri);
-    this.files.set(uri, planText(draft.symbol, { goal, guideline }));
+    const text = planText(draft.symbol, { goal, guideline });
+    this.files.set(uri, text);
     this.drafts.set(uri.toString(), draft);
-    const editor = await vscode.window.showTextDocument(uri, { preview: false });
-    const line = editor.document.getText().split('\n').indexOf('## Guideline') + 1;
-    editor.selection = new vscode.Selection(line, 0, line, editor.document.lineAt(line).text.length);
+    const lines = text.split('\n');
+    const line = lines.indexOf('## Guideline') + 1;
+    // Chosen as it opens, and not afterwards: what is typed at once takes its place.
+    const selection = new vscode.Range(line, 0, line, lines[line]?.length ?? 0);
+    await vscode.window.showTextDocument(uri, { preview: false, selection });
   }
 
   private current(): [vscode.Uri | undefined, Draft | undefined] {
@@ -163,9 +171,11 @@ export class Plans implements vscode.CodeLensProvider, vscode.Disposable {
     await closeTabs(uri);
   }
 
-  private forget(uri: vscode.Uri | undefined): void {
-    if (uri?.scheme === PLAN) {
-      this.drafts.delete(uri.toString());
+  private async closeThatLedTo(editId: string): Promise<void> {
+    for (const [uri, draft] of this.drafts) {
+      if (draft.editId === editId) {
+        await this.close(vscode.Uri.parse(uri));
+      }
     }
   }
 }

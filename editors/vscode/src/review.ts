@@ -1,6 +1,6 @@
 /** A draft beside the file that it is for: apply it, or throw it away. Nothing changes before. */
 import * as vscode from 'vscode';
-import { closeTabs, DRAFT, uriOf, type Pages } from './documents.ts';
+import { closeTabs, DRAFT, onLastClosed, uriOf, type Pages } from './documents.ts';
 import type { ApplyAnswer, SolveAnswer, TextEdit } from './protocol.ts';
 import type { Session } from './client.ts';
 
@@ -19,11 +19,11 @@ const PROOFS: Record<string, string> = {
 export class Review implements vscode.Disposable {
   private readonly proposals = new Map<string, Proposal>();
   private lastApplied: string | undefined;
-  private readonly watching = vscode.window.tabGroups.onDidChangeTabs(({ closed }) => {
-    closed.forEach((tab) => {
-      this.forget(uriOf(tab));
-    });
-  });
+  private readonly watching = onLastClosed(DRAFT, (draft) => this.proposals.delete(draft.toString()));
+  private readonly applied = new vscode.EventEmitter<string>();
+
+  /** A draft has become part of its file; named by its edit. */
+  readonly onDidApply = this.applied.event;
 
   constructor(
     private readonly session: Session,
@@ -32,6 +32,7 @@ export class Review implements vscode.Disposable {
 
   dispose(): void {
     this.watching.dispose();
+    this.applied.dispose();
   }
 
   /** Shows what a solve proposes beside the file. */
@@ -69,6 +70,7 @@ export class Review implements vscode.Disposable {
       return;
     }
     this.lastApplied = proposal.editId;
+    this.applied.fire(proposal.editId);
     await closeTabs(draft);
     await vscode.window.showTextDocument(proposal.file);
     vscode.window.setStatusBarMessage('cope: the draft is applied', 5_000);
@@ -99,13 +101,6 @@ export class Review implements vscode.Disposable {
   private current(): [vscode.Uri | undefined, Proposal | undefined] {
     const draft = uriOf(vscode.window.tabGroups.activeTabGroup.activeTab);
     return [draft, this.proposals.get(draft?.toString() ?? '')];
-  }
-
-  private forget(draft: vscode.Uri | undefined): void {
-    if (draft?.scheme === DRAFT) {
-      this.proposals.delete(draft.toString());
-      this.pages.forget(draft);
-    }
   }
 }
 

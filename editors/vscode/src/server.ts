@@ -1,43 +1,63 @@
 /** Which program is the server, and what it is started with. */
+import { execFile } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { promisify } from 'node:util';
 import * as vscode from 'vscode';
+import { Environments } from './environments.ts';
 import { environment, SECTION } from './settings.ts';
 
 export interface Server {
   program: string;
+  /** What makes a `cope-lsp` of the program, as `-m cope_lsp` does of Python. */
   arguments: readonly string[];
+  /** Where it is started: not in a project, of which Python would take modules. */
+  folder: string;
   origin: 'setting' | 'own' | 'path';
 }
 
 const NAME = 'cope-lsp';
+const ANSWER_MS_MAX = 30_000;
 const IS_WINDOWS = process.platform === 'win32';
 
 /** Looks at the setting, in the extension's own environment, and on the PATH, in this order. */
 export async function findServer(context: vscode.ExtensionContext): Promise<Server | undefined> {
+  const folder = await neutralFolder(context);
   const [program, ...rest] = commandOf(context);
   if (program !== undefined) {
     // These say that it shall serve, which is added; the same program also changes limits.
-    return {
-      program,
-      arguments: rest.filter((each) => each !== '--stdio' && each !== 'serve'),
-      origin: 'setting',
-    };
+    const before = rest.filter((each) => each !== '--stdio' && each !== 'serve');
+    return { program, arguments: before, folder, origin: 'setting' };
   }
-  const own = ownServer(context);
-  if (await exists(own.stamp)) {
-    return { program: own.program, arguments: [], origin: 'own' };
+  const own = await environmentsOf(context).current();
+  if (own !== undefined) {
+    return { program: own.program, arguments: [], folder, origin: 'own' };
   }
   const found = await onPath(NAME);
-  return found === undefined ? undefined : { program: found, arguments: [], origin: 'path' };
+  return found === undefined ? undefined : { program: found, arguments: [], folder, origin: 'path' };
+}
+
+/**
+ * Runs another command of the server's program and returns what it prints. It has the user's settings, and not the API
+ * key. It rejects with what the program says.
+ */
+export async function runProgram(server: Server, ...args: string[]): Promise<string> {
+  const env = { ...process.env, ...environment() };
+  const options = { cwd: server.folder, env, timeout: ANSWER_MS_MAX };
+  try {
+    return (await promisify(execFile)(server.program, [...server.arguments, ...args], options)).stdout;
+  } catch (error) {
+    const said = (error as { stderr?: string }).stderr?.trim();
+    throw said ? new Error(said) : error;
+  }
 }
 
 const ALLOWED = 'allowedCommands';
 
-/** The command of the settings. One that a workspace names counts only after the user agreed to that very command. */
+/** The command of the settings. One that a workspace names counts only after the user agreed to it there. */
 function commandOf(context: vscode.ExtensionContext): string[] {
   const foreign = workspaceCommand();
-  if (foreign !== undefined && allowed(context).includes(JSON.stringify(foreign))) {
+  if (foreign !== undefined && isAllowed(context, foreign)) {
     return foreign;
   }
   return vscode.workspace.getConfiguration(SECTION).inspect<string[]>('server.command')?.globalValue ?? [];
@@ -53,7 +73,7 @@ function workspaceCommand(): string[] | undefined {
 /** The command of the workspace that waits for the user's agreement. */
 export function foreignCommand(context: vscode.ExtensionContext): string[] | undefined {
   const foreign = workspaceCommand();
-  return foreign !== undefined && !allowed(context).includes(JSON.stringify(foreign)) ? foreign : undefined;
+  return foreign !== undefined && !isAllowed(context, foreign) ? foreign : undefined;
 }
 
 /** Asks whether the workspace's command may be started; returns the answer. */
@@ -65,45 +85,54 @@ export async function allowForeignCommand(context: vscode.ExtensionContext): Pro
     );
     return false;
   }
-  const options = { modal: true, detail: foreign.join(' ') };
+  const options = { modal: true, detail: `${foreign.join(' ')}\n\nFor ${workspaceName()} only.` };
   const question = 'Start the program that this workspace names as the language server?';
   if ((await vscode.window.showWarningMessage(question, options, 'Start It')) === undefined) {
     return false;
   }
-  await context.globalState.update(ALLOWED, [...allowed(context), JSON.stringify(foreign)]);
+  await context.globalState.update(ALLOWED, [...allowed(context), agreementOn(foreign)]);
   return true;
+}
+
+function isAllowed(context: vscode.ExtensionContext, command: readonly string[]): boolean {
+  return allowed(context).includes(agreementOn(command));
 }
 
 function allowed(context: vscode.ExtensionContext): string[] {
   return context.globalState.get<string[]>(ALLOWED, []);
 }
 
-/** The environment that the extension installs into; it is complete when `stamp` is there. */
-export function ownServer(context: vscode.ExtensionContext): {
-  folder: string;
-  program: string;
-  python: string;
-  stamp: string;
-} {
-  const folder = path.join(context.globalStorageUri.fsPath, `server-${versionOf(context)}`);
-  const bin = path.join(folder, IS_WINDOWS ? 'Scripts' : 'bin');
-  const end = IS_WINDOWS ? '.exe' : '';
-  return {
-    folder,
-    program: path.join(bin, `${NAME}${end}`),
-    python: path.join(bin, `python${end}`),
-    stamp: path.join(folder, 'complete'),
-  };
+/** Another workspace that names the same program means other code, so a yes holds for both together. */
+function agreementOn(command: readonly string[]): string {
+  return JSON.stringify([workspaceName(), command]);
+}
+
+function workspaceName(): string {
+  const { workspaceFile, workspaceFolders } = vscode.workspace;
+  return (workspaceFile ?? workspaceFolders?.[0]?.uri)?.toString() ?? '';
+}
+
+export function environmentsOf(context: vscode.ExtensionContext): Environments {
+  return new Environments(context.globalStorageUri.fsPath, versionOf(context));
+}
+
+/** Returns a folder in which no project can have put anything. */
+export async function neutralFolder(context: vscode.ExtensionContext): Promise<string> {
+  const folder = context.globalStorageUri.fsPath;
+  await fs.mkdir(folder, { recursive: true });
+  return folder;
 }
 
 export function versionOf(context: vscode.ExtensionContext): string {
   return (context.extension.packageJSON as { version: string }).version;
 }
 
-/** Returns the full path of a program on the PATH. */
+/** Returns the full path of a program on the PATH. What is relative there would be looked up in a project. */
 export async function onPath(name: string): Promise<string | undefined> {
   const ends = IS_WINDOWS ? ['.exe', '.cmd', '.bat'] : [''];
-  for (const folder of (process.env['PATH'] ?? '').split(path.delimiter).filter(Boolean)) {
+  for (const folder of (process.env['PATH'] ?? '')
+    .split(path.delimiter)
+    .filter((each) => path.isAbsolute(each))) {
     for (const end of ends) {
       const file = path.join(folder, `${name}${end}`);
       if (await isProgram(file)) {
@@ -114,56 +143,10 @@ export async function onPath(name: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** The API key is in the system's own store; it goes to the server's environment and nowhere else. */
-export class ApiKey {
-  constructor(private readonly context: vscode.ExtensionContext) {}
-
-  async ask(): Promise<boolean> {
-    const key = await vscode.window.showInputBox({
-      title: `API key for ${endpoint()}`,
-      prompt: 'It is kept in the secret storage of the editor.',
-      password: true,
-      ignoreFocusOut: true,
-    });
-    if (!key?.trim()) {
-      return false;
-    }
-    await this.context.secrets.store(secretName(), key.trim());
-    return true;
-  }
-
-  async remove(): Promise<void> {
-    await this.context.secrets.delete(secretName());
-  }
-
-  async variables(): Promise<Record<string, string>> {
-    const key = await this.context.secrets.get(secretName());
-    return key === undefined ? {} : { COPE_LSP_API_KEY: key };
-  }
-}
-
-/** A key belongs to one endpoint, so that no other one ever gets it. */
-function secretName(): string {
-  return `apiKey ${endpoint()}`;
-}
-
-function endpoint(): string {
-  return environment()['COPE_LSP_HOSTED_ENDPOINT'] ?? 'the hosted model';
-}
-
 async function isProgram(file: string): Promise<boolean> {
   try {
     await fs.access(file, fs.constants.X_OK);
     return (await fs.stat(file)).isFile();
-  } catch {
-    return false;
-  }
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await fs.access(file);
-    return true;
   } catch {
     return false;
   }

@@ -4,6 +4,7 @@ export type Reach = 'user' | 'tighten' | 'any';
 
 export const SETTINGS: readonly { key: string; reach: Reach; variable: string }[] = [
   { key: 'model.path', reach: 'user', variable: 'COPE_LSP_MODEL_PATH' },
+  { key: 'model.draft_path', reach: 'user', variable: 'COPE_LSP_MODEL_DRAFT_PATH' },
   { key: 'model.endpoint', reach: 'user', variable: 'COPE_LSP_MODEL_ENDPOINT' },
   { key: 'model.served_as', reach: 'user', variable: 'COPE_LSP_MODEL_SERVED_AS' },
   { key: 'model.format', reach: 'user', variable: 'COPE_LSP_MODEL_FORMAT' },
@@ -11,9 +12,13 @@ export const SETTINGS: readonly { key: string; reach: Reach; variable: string }[
   { key: 'model.threads', reach: 'user', variable: 'COPE_LSP_MODEL_THREADS' },
   { key: 'model.context_tokens', reach: 'user', variable: 'COPE_LSP_MODEL_CONTEXT_TOKENS' },
   { key: 'engine.backend', reach: 'user', variable: 'COPE_LSP_ENGINE_BACKEND' },
+  { key: 'engine.shared', reach: 'user', variable: 'COPE_LSP_ENGINE_SHARED' },
+  { key: 'engine.idle_s', reach: 'user', variable: 'COPE_LSP_ENGINE_IDLE_S' },
+  { key: 'engine.memory_mb', reach: 'user', variable: 'COPE_LSP_ENGINE_MEMORY_MB' },
   { key: 'engine.restarts_max', reach: 'user', variable: 'COPE_LSP_ENGINE_RESTARTS_MAX' },
   { key: 'completion.enabled', reach: 'tighten', variable: 'COPE_LSP_COMPLETION_ENABLED' },
   { key: 'completion.fallback', reach: 'any', variable: 'COPE_LSP_COMPLETION_FALLBACK' },
+  { key: 'completion.back_off', reach: 'tighten', variable: 'COPE_LSP_COMPLETION_BACK_OFF' },
   { key: 'offline', reach: 'tighten', variable: 'COPE_LSP_OFFLINE' },
   { key: 'hosted.endpoint', reach: 'user', variable: 'COPE_LSP_HOSTED_ENDPOINT' },
   { key: 'hosted.model', reach: 'user', variable: 'COPE_LSP_HOSTED_MODEL' },

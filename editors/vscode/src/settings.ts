@@ -31,7 +31,9 @@ export function shared(): Record<string, unknown> {
     if (reach !== 'user') {
       const found = configuration.inspect(key);
       const own: unknown = key.startsWith(LIVE) || reach === 'any' ? found?.globalValue : undefined;
-      const value: unknown = found?.workspaceFolderValue ?? found?.workspaceValue ?? own;
+      const theirs: unknown = found?.workspaceFolderValue ?? found?.workspaceValue;
+      // One value is handed over, so the stricter of the two words is chosen here: off is off.
+      const value = reach === 'tighten' && own === false ? own : (theirs ?? own);
       if (isSet(value)) {
         values[key] = value;
       }
@@ -45,12 +47,13 @@ export function languages(): string[] {
   return vscode.workspace.getConfiguration(SECTION).get<string[]>('languages', []);
 }
 
-/** Switches ghost text for all projects of the user. */
+/** Switches ghost text for all projects of the user; returns whether it is on in this one. */
 export async function toggleCompletions(): Promise<boolean> {
   const configuration = vscode.workspace.getConfiguration(SECTION);
-  const wanted = !configuration.get<boolean>('completion.enabled', true);
+  const found = configuration.inspect<boolean>('completion.enabled');
+  const wanted = found?.globalValue === false;
   await configuration.update('completion.enabled', wanted, vscode.ConfigurationTarget.Global);
-  return wanted;
+  return wanted && found.workspaceValue !== false;
 }
 
 function isSet(value: unknown): value is string | number | boolean {

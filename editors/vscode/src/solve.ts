@@ -17,11 +17,11 @@ export class Solver {
     private readonly receipts: Receipts,
   ) {}
 
-  /** Solves at a place; the answer is brought before the user. Returns whether there is a draft. */
-  async solve(wish: Wish, title: string): Promise<boolean> {
+  /** Solves at a place; the answer is brought before the user. Returns the name of the edit, if there is a draft. */
+  async solve(wish: Wish, title: string): Promise<string | undefined> {
     const answer = await this.withProgress(wish, title);
     if (answer === undefined) {
-      return false;
+      return undefined;
     }
     this.receipts.add(title, answer);
     if (answer.edit !== null) {
@@ -30,7 +30,7 @@ export class Solver {
     if (answer.status !== 'solved') {
       void this.tell(`${title}: ${answer.summary}.`);
     }
-    return answer.edit !== null;
+    return answer.editId ?? undefined;
   }
 
   /** Solves at the cursor, after asking what is wanted. */

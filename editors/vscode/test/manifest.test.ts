@@ -5,8 +5,9 @@ import { usd } from '../src/protocol.ts';
 import { SETTINGS } from '../src/settings.generated.ts';
 
 interface Manifest {
+  activationEvents: string[];
   contributes: {
-    commands: { command: string }[];
+    commands: { command: string; title: string; category: string }[];
     menus: Record<string, { command: string }[]>;
     keybindings: { command: string }[];
     walkthroughs: {
@@ -15,7 +16,7 @@ interface Manifest {
         media: { markdown: string } | { image: Record<string, string>; altText: string };
       }[];
     }[];
-    configuration: { properties: Record<string, { scope: string }> };
+    configuration: { properties: Record<string, { scope: string; markdownDescription: string }> };
   };
 }
 
@@ -32,6 +33,25 @@ test('every command of the palette is registered, and none has an id of the serv
     );
     assert.ok(!command.startsWith('cope.server.'), command);
   }
+});
+
+test('every command has a title under our name, and no two have the same', () => {
+  const titles = manifest.contributes.commands.map(({ title, category }) => `${category}: ${title}`);
+  assert.equal(new Set(titles).size, titles.length);
+  for (const title of titles) {
+    assert.match(title, /^Cope: [A-Z]\w+/);
+  }
+});
+
+test('every setting says in a sentence what it is for', () => {
+  for (const [key, { markdownDescription }] of Object.entries(properties)) {
+    assert.match(key, /^cope[.]/);
+    assert.match(markdownDescription, /^[A-Z][^]{10,}[.]$/, key);
+  }
+});
+
+test('the start of the editor does not wait for us, and a plan that is open then finds us', () => {
+  assert.deepEqual(manifest.activationEvents, ['onStartupFinished', 'onFileSystem:cope-plan']);
 });
 
 test('menus, keys and the walkthrough name commands that exist', () => {

@@ -58,6 +58,8 @@ class CodeServer:
     home: Path
     url: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    """Where it is started; None: where the tests are."""
     pid: int = 0
 
     @property
@@ -67,6 +69,12 @@ class CodeServer:
     @property
     def extensions(self) -> Path:
         return self.home / "extensions"
+
+    @property
+    def environments(self) -> list[Path]:
+        """The environments in which our extension installed its server."""
+        storage = self.home / "data" / "User" / "globalStorage" / "cope-lsp.cope-lsp"
+        return list(storage.glob("server-*"))
 
     def configure(self, **settings: Any) -> None:
         """Write the user's settings; names have underscores for dots."""
@@ -117,9 +125,8 @@ class CodeServer:
         arguments = ["--auth", "none", "--bind-addr", "127.0.0.1:0", "--disable-telemetry"]
         arguments += ["--disable-update-check", "--disable-getting-started-override", "--app-name", "VS Code"]
         with self.log.open("wb") as log:
-            process = subprocess.Popen(
-                [*self._command(), *arguments, *options], stdout=log, stderr=log, env=self.environment
-            )
+            command = [*self._command(), *arguments, *options]
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment, cwd=self.folder)
 
         def serves() -> bool:
             assert process.poll() is None, f"code-server ended:\n{self.log.read_text('utf-8')}"
@@ -144,10 +151,12 @@ def is_healthy(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def running(programs: Programs, home: Path, *options: str, **environment: str) -> Iterator[CodeServer]:
-    """Start a code-server whose home is `home`; all that it started ends with it."""
+def running(
+    programs: Programs, home: Path, *options: str, folder: Path | None = None, **environment: str
+) -> Iterator[CodeServer]:
+    """Start a code-server whose home is `home`, in a folder; all that it started ends with it."""
     home.mkdir(parents=True, exist_ok=True)
-    server = CodeServer(programs, home, environment=environment_of(home, **environment))
+    server = CodeServer(programs, home, environment=environment_of(home, **environment), folder=folder)
     server.configure()
     process = server.start(*options)
     server.pid = process.pid

@@ -72,13 +72,22 @@ def vscode(programs: Programs, vsix: Path, tmp_path_factory: pytest.TempPathFact
 
 
 def write_server_script(home: Path) -> None:
-    """Put the server on the path of a home; the variables of its environment are in a file."""
+    """Put the server on the path of a home; the variables of its environment are in a file.
+
+    Each call notes the environment that it was given, in the folder that COPE_TEST_CALLS names there.
+    """
     server = Path(sys.executable).with_name("cope-lsp")
     assert server.exists(), f"no cope-lsp in {server.parent}: run `make setup`"
     script = home / "bin" / "cope-lsp"
     script.parent.mkdir(parents=True)
     script.write_text(
-        f'#!/bin/sh\nset -a\n. {shlex.quote(str(home))}/server-environment\nexec {server} "$@"\n'
+        f"""#!/bin/sh
+given=$(env)
+set -a
+. {shlex.quote(str(home))}/server-environment
+[ -z "$COPE_TEST_CALLS" ] || echo "$given" >"$COPE_TEST_CALLS/$1.$$"
+exec {server} "$@"
+"""
     )
     script.chmod(0o755)
     (home / "server-environment").touch()

@@ -38,11 +38,22 @@ def test_buttons_of_a_draft_have_names_and_keys(shared_window: Window) -> None:
     shared_window.wait("no draft", lambda: not shared_window.draft())
 
 
-def test_what_failed_is_announced_in_a_notification_with_a_way_on(shared_window: Window) -> None:
+def test_what_failed_is_read_out_as_an_error_with_a_way_on(shared_window: Window) -> None:
     shared_window.new("x = 1\n")
     shared_window.go(1, 1)
     shared_window.run("Cope: Solve Function at Cursor")
-    if shared_window.quick_input.is_visible():
-        shared_window.answer("")
-    said = shared_window.says(re.compile("function|definition"))
-    assert "Error:" in (said.get_attribute("aria-label") or "") or said.is_visible()
+    shared_window.answer("")
+    said = shared_window.says("no function is around line 1")
+    announced = shared_window.page.locator(".monaco-aria-container .monaco-alert")
+    expect(announced.filter(has_text="Error: cope: no function is around line 1")).to_have_count(1)
+    said.get_by_role("button", name="Show Log").focus()
+    shared_window.press("Enter")
+    shared_window.wait("the log", lambda: "Error: " in shared_window.log())
+
+
+def test_who_clicks_on_the_language_is_told_of_the_model_and_of_the_money(shared_window: Window) -> None:
+    shared_window.new("x = 1\n")
+    shared_window.page.locator('[id="status.languageStatus"]').click()
+    told = shared_window.page.locator(".hover-language-status")
+    expect(told.filter(has_text=re.compile(r"model \S*nano\S* ready"))).to_be_visible()
+    expect(told.filter(has_text="hosted models").get_by_role("button", name="Budget")).to_be_visible()

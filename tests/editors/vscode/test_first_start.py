@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -14,9 +15,12 @@ from playwright.sync_api import Browser, expect
 from cope_lsp.version import __version__
 from tests.editors.vscode.code_server import CodeServer, Programs, running
 from tests.editors.vscode.conftest import windows
-from tests.editors.vscode.window import Window
+from tests.editors.vscode.samples import canary
+from tests.editors.vscode.window import Window, reload
 
 pytestmark = pytest.mark.timeout(120, func_only=True)
+
+TRUSTING: dict[str, Any] = {"security__workspace__trust__enabled": False}
 
 INSTALL_S_MAX = 3000
 """llama.cpp is compiled, unless pip has the wheel in its cache that it made when the tests were set up."""
@@ -29,10 +33,14 @@ def pip_cache() -> str:
 
 @pytest.fixture(scope="module")
 def bare(programs: Programs, vsix: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
-    """Start a VS Code whose machine has no server."""
-    with running(programs, tmp_path_factory.mktemp("bare"), PIP_CACHE_DIR=pip_cache()) as server:
+    """Start a VS Code whose machine has no server, in a folder with modules for Python to fall for."""
+    trap = tmp_path_factory.mktemp("trap")
+    for module in ("json", "venv", "pip", "cope_lsp"):
+        (trap / f"{module}.py").write_text(canary(trap / "song"))
+    home = tmp_path_factory.mktemp("bare")
+    with running(programs, home, folder=trap, PIP_CACHE_DIR=pip_cache()) as server:
         server.install(vsix)
-        server.configure(security__workspace__trust__enabled=False)
+        server.configure(**TRUSTING)
         yield server
 
 
@@ -65,13 +73,47 @@ def test_the_walkthrough_leads_from_the_server_to_the_first_plan(window: Window)
 
 
 @pytest.mark.timeout(INSTALL_S_MAX + 300, func_only=True)
-def test_the_server_installs_itself_and_then_there_is_ghost_text(
-    window: Window, capsys: pytest.CaptureFixture[str]
+def test_the_server_installs_itself_from_the_walkthrough_and_then_there_is_ghost_text(
+    window: Window, bare: CodeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seconds = install(window, "llama.cpp is compiled")
+    window.run("Cope: Open Walkthrough")
+    first = window.page.locator(".getting-started-step").first
+    expect(first.get_by_role("checkbox")).to_have_attribute("aria-checked", "false")
+    started = time.monotonic()
+    first.get_by_role("button", name="Install").click()
+    expect(window.modal).to_contain_text("llama.cpp is compiled")
+    window.decide("Install")
+    window.run("Cope: Install Language Server")
+    window.decide("Install")
+    window.says("is being installed already")
+    wait_for_server(window)
+    seconds = time.monotonic() - started
+    expect(first.get_by_role("checkbox")).to_have_attribute("aria-checked", "true")
+    assert len(bare.environments) == 1
+    assert bare.folder
+    assert not (bare.folder / "song").exists(), (
+        "a module of the folder that the editor was started in has run"
+    )
     waited = wait_for_ghost_text(window)
     with capsys.disabled():
         print(f"\ninstalled after {seconds:.0f} s, ghost text {waited:.0f} s later")  # noqa: T201 - a measurement
+
+
+def test_an_installation_that_fails_leaves_the_server_that_works(window: Window, bare: CodeServer) -> None:
+    working = bare.environments
+    assert len(working) == 1, "it is installed by the test before"
+    bare.configure(**TRUSTING, cope__install__engineWheel="/nowhere/llama_cpp_python-0.3.36-py3-none-any.whl")
+    reload(window)
+    before = bare.language_servers()
+    window.run("Cope: Install Language Server")
+    expect(window.modal).to_contain_text("Into ")
+    window.decide("Install")
+    expect(window.notifications.filter(has_text="The installation failed")).to_be_visible(timeout=60_000)
+    window.wait("that what was begun is gone", lambda: bare.environments == working)
+    assert bare.language_servers() == before, "it never stopped"
+    window.run("Cope: Restart Language Server")
+    window.wait("another server", lambda: bare.language_servers() not in ([], before))
+    expect(window.status.locator(".codicon-check")).to_be_visible()
 
 
 @pytest.mark.timeout(INSTALL_S_MAX + 300, func_only=True)
@@ -89,7 +131,7 @@ def test_where_nothing_compiles_a_llama_server_on_the_path_runs_the_model(
     (tmp_path / "home" / ".profile").write_text('PATH="$HOME/bin"\n')
     with running(programs, tmp_path / "home", PIP_CACHE_DIR=pip_cache()) as server:
         server.install(vsix)
-        server.configure(security__workspace__trust__enabled=False)
+        server.configure(**TRUSTING)
         with windows(server, browser, tmp_path, ready=False) as start:
             window = start()
             install(window, "llama-server will run the model")
@@ -98,14 +140,16 @@ def test_where_nothing_compiles_a_llama_server_on_the_path_runs_the_model(
             assert [each for each in family if "llama-server" in each.name()]
 
 
-def install(window: Window, about: str) -> float:
-    """Install the server and return how many seconds it took; the question says how the model will be run."""
-    started = time.monotonic()
+def install(window: Window, about: str) -> None:
+    """Install the server; the question says how the model will be run."""
     window.run("Cope: Install Language Server")
     expect(window.modal).to_contain_text(about)
     window.decide("Install")
+    wait_for_server(window)
+
+
+def wait_for_server(window: Window) -> None:
     window.wait("the server", window.status.locator(".codicon-check").is_visible, INSTALL_S_MAX)
-    return time.monotonic() - started
 
 
 def wait_for_ghost_text(window: Window) -> float:

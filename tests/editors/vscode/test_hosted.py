@@ -1,8 +1,9 @@
 """Plans of a hosted model in VS Code: after a yes, for what was agreed, within the budget."""
 
+import contextlib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,16 @@ from tests.editors.vscode.samples import (
     GUIDELINE,
     HARD,
     HARD_ANSWER,
+    HARD_TEST,
     NEEDED_PLAN,
     NEEDS_PLAN,
 )
-from tests.editors.vscode.window import Window
+from tests.editors.vscode.window import Window, reload
 from tests.models.provider import Provider, write_prices
 
 pytestmark = pytest.mark.timeout(240, func_only=True)
 
+KEY = "sk-ant-" + "k3Y" * 12
 ALLOW, NOT_NOW, NEVER = "Allow for this project", "Not now", "Never for this project"
 
 UseHosted = Callable[..., None]
@@ -66,9 +69,33 @@ def test_the_question_names_host_bytes_and_price_and_without_a_yes_nothing_leave
         window.press("Escape")
     # The plan is the user's own then; the editor has heard the refusal when it opens.
     window.wait_for_plan("speed_summary")
-    assert provider.posts == 0
+    assert provider.connections == 0
     window.run("Cope: Discard Plan")
     window.wait_for_tab(file.name)
+
+
+def test_the_question_is_answered_with_keys_and_enter_alone_is_no_yes(
+    shared_window: Window, use_hosted: UseHosted, provider: Provider
+) -> None:
+    window = shared_window
+    use_hosted()
+    ask_for_plan(window)
+    has_keys = window.modal.locator(":focus")
+    expect(has_keys).to_have_text(NOT_NOW)
+    window.press("Enter")
+    window.wait_for_plan("speed_summary")
+    assert provider.connections == 0
+    window.run("Cope: Discard Plan")
+    ask_for_plan(window)
+    expect(window.modal).to_be_visible()
+    for _ in range(4):
+        if has_keys.inner_text() != ALLOW:
+            window.press("Tab")
+    expect(has_keys).to_have_text(ALLOW)
+    window.press("Enter")
+    window.wait_for_plan("speed_summary")
+    assert provider.posts == 1
+    window.run("Cope: Discard Plan")
 
 
 def test_a_plan_is_read_changed_and_run(
@@ -79,7 +106,7 @@ def test_a_plan_is_read_changed_and_run(
     provider.text = "Take the price."
     file = ask_for_plan(window)
     window.modal.wait_for()
-    assert provider.posts == 0
+    assert provider.connections == 0
     window.decide(ALLOW)
     window.wait_for_plan("speed_summary")
     assert "Take the price." in window.shown()
@@ -100,18 +127,29 @@ def test_a_function_too_hard_for_the_local_model_is_escalated_once_the_user_agre
     window = shared_window
     use_hosted(COPE_LSP_CASCADE_ESCALATE="ask")
     provider.texts = [GUIDELINE, HARD_ANSWER]
+    (window.project / "test_report.py").write_text(HARD_TEST)
     file = window.new(HARD, "report.py")
     window.lens("Implement with cope").click()
     window.modal.wait_for(timeout=90_000)
-    assert provider.posts == 0
+    assert provider.connections == 0
     assert "in all" in window.modal.inner_text(), "one yes covers the plan and what may follow"
     window.decide(ALLOW)
-    window.wait_for_draft("def make_report")
-    window.wait("a draft that is not the file", lambda: "..." not in window.draft(), 90)
-    assert provider.posts in {1, 2}
+    window.wait_for_draft("return sorted(set(distances))[-2]")
+    assert provider.posts == 2, "a plan, and the function when no draft under the plan passed"
     window.run("Cope: Show Last Receipt")
-    window.wait("what it cost", lambda: f"0.000{4 * provider.posts} USD" in window.describe())
+    window.wait("what it cost", lambda: "Hosted: 2 calls, 0.0008 USD" in window.shown())
     assert file.read_text() == HARD
+
+
+def limit_a_day(window: Window, usd: str) -> None:
+    window.run("Cope: Show Budget")
+    assert window.choices("Budget")
+    window.choose("Today")
+    expect(window.quick_input.locator(".quick-input-title")).to_contain_text("a day may cost")
+    window.answer(usd)
+    # The list comes back with the new limit.
+    expect(window.quick_input.locator(".monaco-list-row").first).to_contain_text(f"of {usd} USD")
+    window.press("Escape")
 
 
 def test_a_call_over_the_budget_is_refused_and_the_user_reads_why(
@@ -119,20 +157,13 @@ def test_a_call_over_the_budget_is_refused_and_the_user_reads_why(
 ) -> None:
     window = shared_window
     use_hosted()
-    window.run("Cope: Show Budget")
-    assert window.choices("Budget")
-    window.choose("Today")
-    expect(window.quick_input.locator(".quick-input-title")).to_contain_text("a day may cost")
-    window.answer("0.00001")
-    # The list comes back with the new limit.
-    expect(window.quick_input.locator(".monaco-list-row").first).to_contain_text("of 0.00001 USD")
-    window.press("Escape")
+    limit_a_day(window, "0.00001")
     file = ask_for_plan(window)
     window.modal.wait_for()
     window.decide(ALLOW)
     window.says(re.compile("limit|budget"))
     window.wait_for_plan("speed_summary")
-    assert provider.posts == 0
+    assert provider.connections == 0
     window.run("Cope: Discard Plan")
     window.wait_for_tab(file.name)
 
@@ -148,7 +179,7 @@ def test_what_a_plan_would_send_is_shown_and_not_sent(
     window.wait(
         "the text", lambda: "bare size of the speed" in window.shown() and provider.url in window.shown()
     )
-    assert provider.posts == 0
+    assert provider.connections == 0
 
 
 def test_what_was_sent_can_be_read(shared_window: Window, use_hosted: UseHosted, provider: Provider) -> None:
@@ -166,19 +197,73 @@ def test_what_was_sent_can_be_read(shared_window: Window, use_hosted: UseHosted,
     window.wait("the text", lambda: "bare size of the speed" in window.shown())
 
 
-def test_the_key_goes_to_the_provider_and_into_no_file_of_the_editor(
-    shared_window: Window, use_hosted: UseHosted, provider: Provider, vscode: CodeServer
-) -> None:
-    window, key = shared_window, "sk-ant-" + "k3Y" * 12
-    use_hosted()
+def set_key(window: Window, provider: Provider) -> None:
     window.run("Cope: Set API Key")
+    expect(window.quick_input.locator(".quick-input-title")).to_have_text(f"API key for {provider.url}")
     expect(window.quick_input.locator("input")).to_have_attribute("type", "password")
-    window.answer(key)
+    window.answer(KEY)
+
+
+def plan(window: Window) -> None:
     ask_for_plan(window)
     window.modal.wait_for(timeout=60_000)
     window.decide(ALLOW)
     window.wait_for_plan("speed_summary")
-    assert provider.headers[0]["authorization"] == f"Bearer {key}"
-    files = [path for path in vscode.home.rglob("*") if path.is_file()]
-    assert [path for path in files if key.encode() in path.read_bytes()] == []
+    window.run("Cope: Discard Plan")
+
+
+def test_the_key_goes_to_the_provider_and_into_no_file_and_no_log(
+    shared_window: Window, use_hosted: UseHosted, provider: Provider, vscode: CodeServer, tmp_path: Path
+) -> None:
+    window, log = shared_window, tmp_path / "server.log"
+    vscode.configure(cope__trace__server="verbose", security__workspace__trust__enabled=False)
+    reload(window)
+    window.run("Developer: Set Log Level...")
+    window.choose("cope")
+    window.choose("Trace")
+    use_hosted(COPE_LSP_HOSTED_KEEP_SENT="true", COPE_LSP_LOG_FILE=str(log), COPE_LSP_LOG_LEVEL="debug")
+    set_key(window, provider)
+    plan(window)
+    assert provider.headers[0]["authorization"] == f"Bearer {KEY}"
+    files = [path for home in (vscode.home, tmp_path) for path in home.rglob("*") if path.is_file()]
+    texts = {path: path.read_bytes() for path in files}
+    assert texts[log]
+    traced = [path for path, text in texts.items() if path.name == "cope.log" and b"cope.server.plan" in text]
+    assert traced, "messages to the server are in a log"
+    assert [path for path, text in texts.items() if KEY.encode() in text] == []
     window.run("Cope: Remove API Key")
+
+
+def test_the_key_of_one_server_goes_to_no_other_and_to_no_command_that_needs_none(
+    shared_window: Window, use_hosted: UseHosted, restart: Restart, provider: Provider, tmp_path: Path
+) -> None:
+    window, calls = shared_window, tmp_path / "calls"
+    calls.mkdir()
+    use_hosted(COPE_TEST_CALLS=str(calls))
+    set_key(window, provider)
+    window.wait("a server that has it", lambda: any(KEY in text for text in environments(calls, "--stdio")))
+    limit_a_day(window, "0.10")
+    assert [KEY in text for text in environments(calls, "budget")] == [False]
+    with serving() as other:
+        write_prices(tmp_path / "cope-lsp" / "prices.toml", other.url)
+        restart(COPE_LSP_HOSTED_ENDPOINT=other.url)
+        plan(window)
+        assert other.posts == 1
+        assert KEY not in str(other.headers)
+    restart(COPE_LSP_HOSTED_ENDPOINT=provider.url)
+    window.run("Cope: Remove API Key")
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Provider]:
+    made = Provider()
+    try:
+        yield made
+    finally:
+        made.server.shutdown()
+        made.server.server_close()
+
+
+def environments(calls: Path, command: str) -> list[str]:
+    """What each call of the server's program with this command had in its environment."""
+    return [file.read_text("utf-8") for file in calls.glob(f"{command}.*")]

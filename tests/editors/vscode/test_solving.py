@@ -105,6 +105,42 @@ def test_plan_is_written_by_the_user_where_no_hosted_model_can_be_asked(
     assert "abs(speed)" in window.saved(file)
 
 
+def test_plan_is_kept_until_its_draft_is_applied_and_no_longer(
+    shared_window: Window, restart: Restart
+) -> None:
+    window = shared_window
+    restart(**LOCAL, COPE_LSP_OFFLINE="true")
+    file = window.new(NEEDS_PLAN, "kept.py")
+    window.go(1, 5)
+    window.run("Cope: Plan Function at Cursor")
+    window.answer("")
+    window.wait_for_plan("speed_summary")
+    window.type(NEEDED_PLAN)
+    window.press("Control+Backslash")
+    expect(window.tabs("Plan for speed_summary.md")).to_have_count(2)
+    window.press("Control+w")
+    expect(window.tabs("Plan for speed_summary.md")).to_have_count(1)
+    run_plan(window)
+    window.button("Discard").click()
+    window.wait_for_plan("speed_summary")
+    assert NEEDED_PLAN in window.shown(), "it can be changed and run once more"
+    run_plan(window)
+    window.button("Apply").click()
+    window.wait_for_tab(file.name)
+    expect(window.tabs("Plan for speed_summary.md")).to_have_count(0)
+    assert "abs(speed)" in window.saved(file)
+    window.run("View: Reopen Closed Editor")
+    window.wait_for_plan("speed_summary")
+    window.button("Run").click()
+    window.says("not kept any more")
+    window.run("Cope: Discard Plan")
+
+
+def run_plan(window: Window) -> None:
+    window.button("Run").click()
+    window.wait_for_draft("abs(speed)")
+
+
 def test_what_no_check_speaks_for_is_applied_only_after_a_second_yes(window: Window) -> None:
     file = window.new(HARD)
     window.lens("Implement with cope").click()

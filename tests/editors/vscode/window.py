@@ -113,6 +113,10 @@ class Window:
         if path.suffix != ".ipynb":
             self.wait_for_keys()
 
+    def tabs(self, name: str) -> Locator:
+        """All tabs that show the document of this name."""
+        return self.page.get_by_role("tab", name=re.compile(rf"^{re.escape(name)}(,|$)"))
+
     def wait_for_tab(self, name: str) -> None:
         """Wait until the document of this name is in front."""
         tab = self.page.get_by_role("tab", name=re.compile(rf"^{re.escape(name)}(,|$)"), selected=True)
@@ -152,6 +156,11 @@ class Window:
     def shown(self) -> str:
         """The visible lines of the document, with ghost text in its place."""
         lines = self.page.locator(f"{EDITOR} .view-lines > .view-line").evaluate_all(LINES)
+        return "\n".join(lines)
+
+    def log(self) -> str:
+        """The visible lines of our log."""
+        lines = self.page.locator(".output-view .view-lines > .view-line").evaluate_all(LINES)
         return "\n".join(lines)
 
     # -- ghost text -------------------------------------------------------------------------------
@@ -243,6 +252,11 @@ def open_window(page: Page, address: str, project: Path, *, ready: bool = True) 
     if ready:
         expect(window.status.locator(".codicon-check")).to_be_visible(timeout=OPEN_S_MAX * 1000)
     return window
+
+
+def reload(window: Window) -> None:
+    """Load a window anew, with the settings that there are now: a change of their file is not always seen."""
+    open_window(window.page, window.page.url, window.project)
 
 
 def close_window(page: Page) -> None:
