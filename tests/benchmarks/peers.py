@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 SETUP = Path(__file__).parent.parent / "editors" / "setup_sid.sh"
 START_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 300.0
 CONTEXT_TOKENS_PER_SLOT = 1024
 
 
@@ -45,13 +46,21 @@ def llama_bench(model: Path, *, prompt: int, generate: int, threads: int, repeti
 
 
 @contextmanager
-def llama_server(model: Path, *, threads: int, slots: int = 1, api_key: str = "") -> Iterator[str]:
+def llama_server(
+    model: Path,
+    *,
+    threads: int,
+    slots: int = 1,
+    slot_tokens: int = CONTEXT_TOKENS_PER_SLOT,
+    options: Sequence[str] = (),
+    api_key: str = "",
+) -> Iterator[str]:
     """Start llama-server on loopback and yield its address once it is healthy."""
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
-    context = slots * CONTEXT_TOKENS_PER_SLOT
+    context = slots * slot_tokens
     arguments = ["-m", model, "--port", port, "-t", threads, "-np", slots, "-c", context, "--no-webui"]
-    arguments += ["--api-key", api_key] if api_key else []
+    arguments += [*options, *(["--api-key", api_key] if api_key else [])]
     server = subprocess.Popen(
         [tool("llama-server"), *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -66,7 +75,7 @@ def llama_server(model: Path, *, threads: int, slots: int = 1, api_key: str = ""
 def post(address: str, path: str, body: dict[str, Any]) -> Any:
     """Send one JSON request and return the JSON answer."""
     request = urllib.request.Request(address + path, json.dumps(body).encode())
-    with urllib.request.urlopen(request, timeout=START_TIMEOUT_S) as answer:
+    with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S) as answer:
         return json.load(answer)
 
 

@@ -1,22 +1,17 @@
 """How long an editor waits: for `initialize`, and for the first ghost text of a fresh process."""
 
 import asyncio
-import sys
 import time
 from pathlib import Path
 
-import psutil
-from lsprotocol import types
-from pygls.lsp.client import LanguageClient
-
 from cope_lsp.models.catalog import embedded_path
+from tests.benchmarks.editor import SERVER, editor, home, processes
 from tests.benchmarks.measure import Measurement, median
 from tests.benchmarks.peers import llama_server, post
 
 TEXT = 'def main():\n    print(1)\n\n\nif __name__ == "__'
 
 MINIMAL_SERVER = "from pygls.lsp.server import LanguageServer; LanguageServer('minimal', '1').start_io()"
-SERVER = ("-P", "-m", "cope_lsp", "serve", "--stdio")
 
 
 def measure(repetitions: int) -> list[Measurement]:
@@ -46,45 +41,17 @@ def measure(repetitions: int) -> list[Measurement]:
 
 async def _session(arguments: tuple[str, ...]) -> tuple[float, float, float]:
     """Return (seconds to initialize, seconds to the first ghost text, MB)."""
-    client = LanguageClient("benchmark", "1")
-    started = time.perf_counter()
-    await client.start_io(sys.executable, *arguments)
-    server = client._server
-    assert server is not None
-    await client.initialize_async(types.InitializeParams(_capabilities()))
-    initialized = time.perf_counter() - started
-    ghost, memory = 0.0, 0.0
-    if arguments == SERVER:
-        client.initialized(types.InitializedParams())
-        await _ghost_text(client)
-        ghost = time.perf_counter() - started
-        memory = _resident_mb(server.pid)
-    await client.shutdown_async(None)
-    client.exit(None)
-    server.kill()
-    await client.stop()  # type: ignore[no-untyped-call]  # pygls annotates no result
-    return initialized, ghost, memory
-
-
-def _capabilities() -> types.ClientCapabilities:
-    inline = types.InlineCompletionClientCapabilities()
-    return types.ClientCapabilities(
-        text_document=types.TextDocumentClientCapabilities(inline_completion=inline)
-    )
-
-
-async def _ghost_text(client: LanguageClient) -> None:
-    document = types.TextDocumentItem("file:///load.py", "python", 1, TEXT)
-    client.text_document_did_open(types.DidOpenTextDocumentParams(document))
-    lines = TEXT.split("\n")
-    params = types.InlineCompletionParams(
-        types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
-        types.TextDocumentIdentifier(document.uri),
-        types.Position(len(lines) - 1, len(lines[-1])),
-    )
-    answer = await client.text_document_inline_completion_async(params)
-    assert isinstance(answer, types.InlineCompletionList)
-    assert answer.items, "the embedded model suggests nothing here any more: choose another text"
+    async with home() as environment:
+        started = time.perf_counter()
+        async with editor(environment, arguments) as session:
+            if arguments != SERVER:
+                return session.initialized_s, 0.0, 0.0
+            session.open(TEXT)
+            shown = await session.ghost_text(len(TEXT))
+            ghost = time.perf_counter() - started
+            assert shown, "the embedded model suggests nothing here any more: choose another text"
+            memory = sum(process.memory_info().rss for process in processes(environment))
+            return session.initialized_s, ghost, memory / 1e6
 
 
 def _first_infill() -> float:
@@ -93,10 +60,3 @@ def _first_infill() -> float:
         body = {"input_prefix": TEXT, "input_suffix": "", "n_predict": 40, "temperature": 0, "stop": ["\n"]}
         post(address, "/infill", body)
         return time.perf_counter() - started
-
-
-def _resident_mb(pid: int) -> float:
-    server = psutil.Process(pid)
-    family = [server, *server.children(recursive=True)]
-    total: int = sum(process.memory_info().rss for process in family)
-    return total / 1e6
