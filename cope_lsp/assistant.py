@@ -16,17 +16,19 @@ from cope_lsp.checks.base import Check
 from cope_lsp.checks.suite.check import Suite, SuiteSettings
 from cope_lsp.checks.syntax.check import Syntax
 from cope_lsp.checks.syntax.reader import SyntaxReader
+from cope_lsp.completion.back_off import BackOff
 from cope_lsp.completion.completer import Completer
 from cope_lsp.config import Config
 from cope_lsp.egress.audit import Audit
 from cope_lsp.egress.consent import ConsentStore
+from cope_lsp.engine.wire import EngineStatus
 from cope_lsp.errors import CopeError
 from cope_lsp.ledger.entries import Summary
 from cope_lsp.ledger.ledger import Ledger
 from cope_lsp.ledger.teller import Teller
 from cope_lsp.models.base import TextModel
 from cope_lsp.models.elsewhere import about
-from cope_lsp.models.local import model_from, same_model
+from cope_lsp.models.local import LocalModel, model_from, same_model
 from cope_lsp.models.question import Answer, Question, Quote
 from cope_lsp.models.remote import RemoteModel
 from cope_lsp.values import Completion, CompletionRequest, ModelInfo, ModelState, Silence
@@ -47,6 +49,7 @@ class Assistant:
         self.audit = Audit(keep_text=config.hosted_keep_sent)
         self._model = model
         self._completer = Completer(model)
+        self._back_off = BackOff()
         self._plans = PlanMemory()
         self._syntax = SyntaxReader()
         self._teller = Teller(Ledger())
@@ -77,6 +80,8 @@ class Assistant:
         """
         if not self.config.completion_enabled:
             return Silence("disabled", "completion.enabled is false")
+        if not request.explicit and (reason := self._back_off.reason(self.config.completion_back_off)):
+            return Silence("resting", f"{reason}; completion.back_off = {self.config.completion_back_off}")
         if objection := await self._objection(request.document.uri):
             return Silence("not-sent", objection)
         return await self._completer.complete(request)
@@ -196,6 +201,10 @@ class Assistant:
     def model_state(self) -> ModelState:
         """Whether the local model is loaded. To ask does not load it."""
         return self._model.state
+
+    async def engine_status(self) -> EngineStatus | None:
+        """Return what our own engine does; None when it does not run, or something else runs the model."""
+        return await self._model.status() if isinstance(self._model, LocalModel) else None
 
     async def warm(self, uri: str) -> None:
         """Load the small model for the file at `uri`, unless text of it may not go to where the model runs.

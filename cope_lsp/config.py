@@ -109,6 +109,13 @@ class Config:
         reach="any",
         choices=("auto", "always", "never"),
     )
+    completion_back_off: Literal["never", "battery", "load", "both"] = _setting(
+        "never",
+        "completion.back_off",
+        "When no ghost text is offered unasked: on battery, on a busy machine, in both cases, or never.",
+        reach="tighten",
+        choices=("both", "battery", "load", "never"),
+    )
     offline: bool = _setting(
         default=False,
         key="offline",

@@ -9,15 +9,31 @@ Finish = Literal["eog", "stop", "lines", "length", "deadline", "cancelled"]
 Priority = Literal["interactive", "batch"]
 
 
+CUT_STEPS = 8
+"""Up to an eighth of what could be shown is given up for a beginning that stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of a prompt: at most `tokens_max` tokens of `text`, taken from its `keep` end."""
+    """A piece of a prompt: at most `tokens_max` tokens of `text`, taken from its `keep` end.
+
+    A text that is cut at its head begins at every so many tokens only: while somebody types at its end its
+    beginning stays the same, and with it the memory of all that follows.
+    """
 
     text: str
     tokens_max: int
     keep: Literal["head", "tail"]
     joined: bool = False
     """Whether it goes on where a text was cut: some vocabularies would put a space before it otherwise."""
+
+    def cut(self, tokens: list[int]) -> list[int]:
+        """Return those of all tokens of the text that are shown."""
+        if self.keep == "head":
+            return tokens[: self.tokens_max]
+        step = max(1, self.tokens_max // CUT_STEPS)
+        steps = -(-max(0, len(tokens) - self.tokens_max) // step)
+        return tokens[steps * step :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +73,9 @@ class Limits:
     deadline_s: float
     lines_max: int | None = None
     stop: tuple[str, ...] = ()
+    patience_s: float | None = None
+    """How long somebody likes to wait, on a slow machine too: of a prompt that takes longer to read, less is
+    shown, and no more tokens are drawn than fit. None: everything is shown, whatever it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +139,8 @@ class ModelInfo:
     """The roles for which the model has a token, also those that show it other files of a repository."""
     chat: str | None = None
     """The format of its conversations (engine/chat_formats.py); None: it knows none, or none of ours."""
+    notes: tuple[str, ...] = ()
+    """What its user should know of how it runs, one sentence each: that its draft model cannot be used."""
 
 
 ModelState = Literal["asleep", "loading", "ready", "unavailable"]
@@ -167,6 +188,7 @@ SilenceReason = Literal[
     "too-short",
     "marks-in-text",
     "not-sent",
+    "resting",
 ]
 
 

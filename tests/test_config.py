@@ -85,6 +85,7 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("engine.restarts_max", "0", "0", 0),
     ("completion.enabled", "false", "false", False),
     ("completion.fallback", '"never"', "never", "never"),
+    ("completion.back_off", '"battery"', "battery", "battery"),
     ("offline", "true", "true", True),
     ("hosted.endpoint", '"http://127.0.0.1:8080"', "http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     ("hosted.model", '"some/model-1:free"', "some/model-1:free", "some/model-1:free"),
@@ -107,6 +108,7 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("log.level", '"debug"', "debug", "debug"),
 ]
 A_PROJECTS = {
+    "completion.back_off",
     "cascade.escalate",
     "cascade.extra_rounds",
     "cascade.when_hopeless",

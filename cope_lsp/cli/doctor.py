@@ -21,6 +21,8 @@ from cope_lsp.choice import CHOSEN
 from cope_lsp.config import Config, Loaded, settings
 from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.egress.key import find_key
+from cope_lsp.engine.local_socket import NoSocketError, private_folder
+from cope_lsp.engine.neighbours import engines
 from cope_lsp.errors import CopeError, KeyStoreError, LedgerError
 from cope_lsp.ledger.entries import usd
 from cope_lsp.ledger.prices import PriceGap, PriceTable
@@ -101,7 +103,8 @@ def _pulled(loaded: Loaded) -> Iterator[Finding]:
 async def _models(loaded: Loaded) -> list[Finding]:
     assistant = Assistant.from_config(loaded.config)
     try:
-        return [*await _model(assistant, loaded), *await _hosted(assistant)]
+        model = await _model(assistant, loaded)  # its engine runs until the assistant is closed
+        return [*model, *await asyncio.to_thread(_engines), *await _hosted(assistant)]
     finally:
         await assistant.close()
 
@@ -136,6 +139,23 @@ def _backend(config: Config, runner: TextModel) -> Finding:
     return Finding("backend", "ok", f"{wanted}; here: {here}; used: {used}")
 
 
+def _engines() -> list[Finding]:
+    """Tell which engines the windows of this user share now."""
+    try:
+        running = engines(private_folder()).values()
+    except NoSocketError as error:
+        return [Finding("shared engines", "note", f"none can be: {error}; each window has its own")]
+    return [
+        Finding(
+            "shared engine",
+            "ok",
+            f"{each.model_path}: {each.clients} client{'' if each.clients == 1 else 's'}, "
+            f"{each.memory_bytes / 1e6:.0f} MB, idle for {each.idle_s:.0f} s, process {each.pid}",
+        )
+        for each in running
+    ]
+
+
 def _other_model(loaded: Loaded) -> str:
     if loaded.config.model_endpoint:
         return "start the server, or use the model of the package: cope-lsp models use embedded"
@@ -153,6 +173,8 @@ def _facts(model: ModelInfo, config: Config, loaded_s: float) -> Iterator[Findin
     took = f"{loaded_s * 1000:.0f} ms"
     fact = f"answered in {took}" if config.model_endpoint else f"loaded in {took} in a process of its own"
     yield Finding("engine", "ok", fact)
+    for note in model.notes:
+        yield Finding("draft model", "note", note, "see model.draft_path")
     if model.fim:
         yield Finding("fill in the middle", "ok", "the model has the tokens for it")
     else:

@@ -1,11 +1,13 @@
 """How much is asked of a model for one place in a text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cope_lsp.values import CompletionRequest, Limits
 
 AUTOMATIC_DEADLINE_S = 2.0
 EXPLICIT_DEADLINE_S = 10.0
+AUTOMATIC_PATIENCE_S = 0.6
+"""Who types does not look at what comes later."""
 
 BLOCK_LINES = 8
 LINE_TOKENS = 40
@@ -43,11 +45,15 @@ def limits_for(request: CompletionRequest, place: Place) -> Limits:
     With text to the right of the cursor only that line can be completed. An automatic request gets a block
     where one begins, and one line anywhere else.
     """
-    deadline_s = EXPLICIT_DEADLINE_S if request.explicit else AUTOMATIC_DEADLINE_S
+    limits = (
+        Limits(LINE_TOKENS, EXPLICIT_DEADLINE_S)
+        if request.explicit
+        else Limits(LINE_TOKENS, AUTOMATIC_DEADLINE_S, patience_s=AUTOMATIC_PATIENCE_S)
+    )
     if place.after.strip():
-        return Limits(LINE_TOKENS, deadline_s, stop=("\n",))
+        return replace(limits, stop=("\n",))
     if request.explicit or place.opens_block:
-        return Limits(BLOCK_TOKENS, deadline_s, lines_max=BLOCK_LINES)
+        return replace(limits, output_tokens_max=BLOCK_TOKENS, lines_max=BLOCK_LINES)
     if place.before.strip():
-        return Limits(LINE_TOKENS, deadline_s, stop=("\n",))
-    return Limits(LINE_TOKENS, deadline_s, lines_max=1)
+        return replace(limits, stop=("\n",))
+    return replace(limits, lines_max=1)

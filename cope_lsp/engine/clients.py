@@ -4,6 +4,7 @@ import os
 import queue
 import select
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +24,8 @@ class Clients:
 
     def __init__(self) -> None:
         self.inbox: queue.Queue[Letter] = queue.Queue(LETTERS_MAX)
+        self.glance: Callable[[Letter], None] = lambda _: None
+        """Is shown each letter that was put into the inbox, by the thread that brought it."""
         self._lock = threading.RLock()
         self._connected: set[Connection] = set()
         self._clients: set[Connection] = set()
@@ -72,6 +75,10 @@ class Clients:
                 connection.flush(FAREWELL_S)
             os._exit(0)
 
+    def _put(self, letter: Letter) -> None:
+        self.inbox.put(letter)
+        self.glance(letter)
+
     def _accept(self, listener: Socket) -> None:
         while True:
             select.select([listener], [], [])
@@ -83,7 +90,7 @@ class Clients:
         if isinstance(message, Open):
             with self._lock:
                 self._clients.add(connection)
-        self.inbox.put(Letter(connection, message))
+        self._put(Letter(connection, message))
 
     def _gone(self, connection: Connection) -> None:
         with self._lock:
@@ -92,4 +99,4 @@ class Clients:
                 self._clients.discard(connection)
                 if not self._clients:
                     self.leave("its last client left")
-        self.inbox.put(Letter(connection, None))
+        self._put(Letter(connection, None))

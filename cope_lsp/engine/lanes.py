@@ -14,6 +14,9 @@ from cope_lsp.engine.llama import LlamaContext
 MOVED_TOKENS_MIN = 32
 """Moving fewer tokens saves less than it costs."""
 
+PARKED_TOKENS_MIN = 64
+"""Fewer are evaluated again as fast as they are brought back."""
+
 DRIFT_MAX = 48
 """What is moved was computed for the text that stood before it then. When so many tokens have come or gone
 there, it is computed anew."""
@@ -41,20 +44,39 @@ class Moved:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """What a lane remembered, outside of the context, where it slows down nobody's attention."""
+
+    tokens: list[int]
+    drift: int
+    state: bytes
+
+
 class Lanes:
     """All lanes of a context."""
 
-    def __init__(self, context: LlamaContext, count: int) -> None:
+    def __init__(self, context: LlamaContext, count: int, parked_bytes_max: int) -> None:
         self._context = context
+        self._parked_bytes_max = parked_bytes_max
         self._lanes = [Lane(sequence) for sequence in range(count)]
         self._clock = itertools.count(1)
+        self._parked: list[Parked] = []
+        """The one parked last stands last."""
 
     def idle(self) -> list[Lane]:
         """Return the lanes that no job has, the least recently used first."""
         return sorted((lane for lane in self._lanes if not lane.busy), key=lambda lane: lane.used)
 
+    def known(self, prompt: list[int], mark: int | None) -> int:
+        """Return how many tokens of a prompt are remembered, in an idle lane or outside of the context."""
+        remembered = [*(lane.tokens for lane in self.idle()), *(parked.tokens for parked in self._parked)]
+        return max((self._known(tokens, prompt, mark) for tokens in remembered), default=0)
+
     def choose(self, prompt: list[int], mark: int | None) -> Lane | None:
         """Return the idle lane that remembers most of a prompt, or else the one not used for longest.
+
+        It must be half of the prompt, or half of what the lane remembers: otherwise more is lost than saved.
 
         Args:
             prompt: the tokens.
@@ -63,15 +85,39 @@ class Lanes:
         idle = self.idle()
         if not idle:
             return None
-        known = {lane.sequence: self._known(lane, prompt, mark) for lane in idle}
+        known = {lane.sequence: self._known(lane.tokens, prompt, mark) for lane in idle}
         best = max(idle, key=lambda lane: known[lane.sequence])
-        return best if 2 * known[best.sequence] >= len(prompt) else idle[0]
+        if self._bring_back(idle[0], prompt, mark, known[best.sequence] + PARKED_TOKENS_MIN):
+            return idle[0]
+        shared = known[best.sequence]
+        return best if 2 * shared >= min(len(prompt), max(1, len(best.tokens))) else idle[0]
 
-    def _known(self, lane: Lane, prompt: list[int], mark: int | None) -> int:
-        """Return how many tokens of a prompt a lane remembers, those that can be moved among them."""
-        kept = common_prefix(lane.tokens, prompt)
-        found = behind_mark(lane.tokens, prompt, kept, mark) if mark is not None and kept else None
+    def _known(self, tokens: list[int], prompt: list[int], mark: int | None) -> int:
+        """Return how many tokens of a prompt are among remembered ones, those that can be moved included."""
+        kept = common_prefix(tokens, prompt)
+        found = behind_mark(tokens, prompt, kept, mark) if mark is not None and kept else None
         return kept + (found[2] if found and self._context.can_shift else 0)
+
+    def _bring_back(self, lane: Lane, prompt: list[int], mark: int | None, least: int) -> bool:
+        """Let an idle lane remember what was parked, if that has so many tokens of a prompt at least."""
+        known = [self._known(parked.tokens, prompt, mark) for parked in self._parked]
+        if max(known, default=0) < least:
+            return False
+        parked = self._parked.pop(known.index(max(known)))
+        self._park(lane)
+        while not self._context.restore(lane.sequence, parked.state):
+            if not self.make_room():
+                return False
+        lane.tokens, lane.drift = list(parked.tokens), parked.drift
+        return True
+
+    def _park(self, lane: Lane) -> None:
+        """Let an idle lane remember nothing, and keep what it remembered outside of the context."""
+        if len(lane.tokens) >= PARKED_TOKENS_MIN:
+            self._parked.append(Parked(list(lane.tokens), lane.drift, self._context.save(lane.sequence)))
+            while sum(len(parked.state) for parked in self._parked) > self._parked_bytes_max:
+                del self._parked[0]
+        self.forget(lane)
 
     def occupy(self, lane: Lane) -> None:
         """Give a lane to a job."""
@@ -90,19 +136,19 @@ class Lanes:
         lane.tokens.clear()
         lane.drift = 0
 
-    def forget_idle(self, tokens_max: int) -> None:
-        """Forget what idle lanes remember beyond a limit, the least recently used first."""
+    def park_idle(self, tokens_max: int) -> None:
+        """Park what idle lanes remember beyond a limit, the least recently used first."""
         remembered = 0
         for lane in reversed(self.idle()):
             remembered += len(lane.tokens)
             if remembered > tokens_max:
-                self.forget(lane)
+                self._park(lane)
 
     def make_room(self) -> bool:
-        """Forget the least recently used lane that remembers anything; False: there is none."""
+        """Park the least recently used lane that remembers anything; False: there is none."""
         remembered = [lane for lane in self.idle() if lane.tokens]
         if remembered:
-            self.forget(remembered[0])
+            self._park(remembered[0])
         return bool(remembered)
 
     def copy(self, source: Lane, tokens: list[int]) -> Lane:

@@ -25,6 +25,8 @@ from cope_lsp.values import FimOrder, FimRole, ModelInfo
 
 _LOG_LEVEL_WARN = 2
 _CHAT_TEMPLATE_BYTES_MAX = 262_144
+_ABORTED = 2
+"""What llama_decode returns when its abort callback said so."""
 _GUARD = "☺"
 
 Logits = npt.NDArray[np.float32]
@@ -224,6 +226,10 @@ class LlamaModel:
         return buffer.value.decode("utf-8", "replace") if length > 0 else ""
 
 
+class InterruptedBatchError(Exception):
+    """A batch was not evaluated to its end, since something more urgent came."""
+
+
 class LlamaContext:
     """The memory of many sequences, and one batch that is filled and then decoded."""
 
@@ -248,6 +254,12 @@ class LlamaContext:
         self._batch: Any = api.llama_batch_init(settings.batch_tokens, 0, 1)
         self.batch_tokens = settings.batch_tokens
         self.context_tokens: int = api.llama_n_ctx(self.pointer)
+        self._interruptible = model.forgets_ends
+        self._interrupt = ctypes.create_string_buffer(2)
+        # llama.cpp asks between two steps of its graph whether to go on, on threads that must not wait for
+        # Python: the length of a text in memory says it, which is no longer zero once a character is written.
+        asked = ctypes.cast(ctypes.CDLL(None).strlen, api.ggml_abort_callback)
+        api.llama_set_abort_callback(self.pointer, asked, ctypes.cast(self._interrupt, ctypes.c_void_p))
         self._row_type = ctypes.c_float * model.vocab_size
         self._decode = api.llama_decode
 
@@ -268,16 +280,31 @@ class LlamaContext:
         batch.n_tokens = row + 1
         return row
 
+    def interrupt(self) -> None:
+        """Let the batch that is being evaluated end within milliseconds, and the next ones; for any thread.
+
+        A state that is carried along could not be brought back, so there nothing is interrupted.
+        """
+        if self._interruptible:
+            self._interrupt[0] = b"!"
+
+    def go_on(self) -> None:
+        """Let batches be evaluated to their end again."""
+        self._interrupt[0] = b"\0"
+
     def decode(self) -> None:
         """Evaluate the batch.
 
         Raises:
             NoSpaceError: there is no room; the batch is kept, forget a sequence and call again.
+            InterruptedBatchError: somebody interrupted it; the batch is kept, and nothing of it remembered.
             DecodeError: llama.cpp failed; the batch is emptied.
         """
         status = self._decode(self.pointer, self._batch)
         if status == 1:
             raise NoSpaceError("the context is full")
+        if status == _ABORTED:
+            raise InterruptedBatchError
         self._batch.n_tokens = 0
         if status != 0:
             raise DecodeError(f"llama_decode returned {status}: {_last_error()}")
@@ -301,6 +328,18 @@ class LlamaContext:
     def last_position(self, sequence: int) -> int:
         """Return the highest position that a sequence remembers; -1: it remembers nothing."""
         return int(api.llama_memory_seq_pos_max(self._memory, sequence))
+
+    def save(self, sequence: int) -> bytes:
+        """Return what a sequence remembers, to be brought back by `restore`."""
+        size = api.llama_state_seq_get_size(self.pointer, sequence)
+        buffer = (ctypes.c_uint8 * size)()
+        written = api.llama_state_seq_get_data(self.pointer, buffer, size, sequence)
+        return bytes(memoryview(buffer)[:written])
+
+    def restore(self, sequence: int, state: bytes) -> bool:
+        """Let an empty sequence remember what was saved; False when there is no room for it."""
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        return bool(api.llama_state_seq_set_data(self.pointer, buffer, len(state), sequence))
 
     def copy(self, source: int, target: int, start: int, end: int) -> None:
         """Let `target` share what `source` remembers from position `start` to before `end`."""

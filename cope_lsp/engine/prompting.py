@@ -27,13 +27,7 @@ def _text_tokens(texts: list[Text], model: LlamaModel) -> list[int]:
     whole = all(len(tokens) <= text.tokens_max for tokens, text in zip(parts, texts, strict=True))
     if whole and len(texts) > 1:
         return model.tokenize("".join(text.text for text in texts), joined=texts[0].joined)
-    return [token for tokens, text in zip(parts, texts, strict=True) for token in _cut(tokens, text)]
-
-
-def _cut(tokens: list[int], text: Text) -> list[int]:
-    if text.keep == "head":
-        return tokens[: text.tokens_max]
-    return tokens[max(0, len(tokens) - text.tokens_max) :]
+    return [token for tokens, text in zip(parts, texts, strict=True) for token in text.cut(tokens)]
 
 
 def _mark(mark: FimMark | NamedToken, model: LlamaModel) -> int:

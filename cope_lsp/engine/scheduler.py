@@ -6,68 +6,35 @@ share the prompt's cells. Every call of `step` evaluates one small batch, so tha
 newer request waits for one batch at most.
 """
 
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from cope_lsp.engine.draft_model import DraftModel
 from cope_lsp.engine.guesser import Guesser
-from cope_lsp.engine.lanes import Lane, Lanes, Moved
-from cope_lsp.engine.llama import DecodeError, LlamaContext, LlamaModel, NoSpaceError
-from cope_lsp.engine.portion import Portion
+from cope_lsp.engine.job import Draft, Job
+from cope_lsp.engine.lanes import Lane, Lanes
+from cope_lsp.engine.llama import DecodeError, InterruptedBatchError, LlamaContext, LlamaModel, NoSpaceError
+from cope_lsp.engine.patience import Patience
+from cope_lsp.engine.portion import PREFILL_TOKENS_MIN, Portion
 from cope_lsp.engine.prompting import prompt_tokens
 from cope_lsp.engine.sampler import Sampler, log_probability
 from cope_lsp.engine.speculation import Lookup
 from cope_lsp.engine.transcript import Transcript
 from cope_lsp.engine.wire import Drawn, EngineSettings, Finished
-from cope_lsp.values import Finish, Generation, Limits, Sample, Usage
+from cope_lsp.values import Finish, Generation, Limits, Sample
 
 IDLE_TOKENS_MAX = 1024
 """How much idle lanes may remember together while an interactive job runs; beside a batch job, which is long,
-nothing. Attention runs over all cells in use, also those of others."""
-
+nothing. Attention runs over all cells in use, also those of others; what is parked is not."""
 
 RESERVE_SHARE = 4
 """Batch jobs leave one cell in so many to interactive ones, which would find no room otherwise."""
 
 
-@dataclass(slots=True, eq=False)
-class _Draft:
-    """One sample being drawn: `last` is its newest token, not evaluated yet."""
-
-    index: int
-    lane: Lane
-    sampler: Sampler
-    transcript: Transcript
-    last: int
-    lookup: Lookup | None
-    """Where its next tokens are guessed from; None: they are not."""
-    row: int = -1
-    guesses: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """One request: first its prompt is evaluated, then its drafts grow together."""
-
-    id: int
-    generation: Generation
-    deadline: float
-    prompt: list[int] = field(default_factory=list)
-    lane: Lane | None = None
-    moved: Moved | None = None
-    evaluated: int = 0
-    cached: int = 0
-    waiting: list[int] = field(default_factory=list)
-    drafts: list[_Draft] = field(default_factory=list)
-    output_tokens: int = 0
-    prefill_s: float = 0.0
-    decode_s: float = 0.0
-
-    @property
-    def usage(self) -> Usage:
-        return Usage(len(self.prompt), self.cached, self.output_tokens, self.prefill_s, self.decode_s)
+READ_AHEAD = 0
+"""The id of the job that nobody submitted."""
 
 
 class Scheduler:
@@ -84,22 +51,28 @@ class Scheduler:
         self._model = model
         self._context = context
         self._send = send
-        self._lanes = Lanes(context, settings.sequences)
-        self._jobs: dict[int, _Job] = {}
+        self._lanes = Lanes(context, settings.sequences, settings.parked_bytes_max)
+        self._jobs: dict[int, Job] = {}
+        self._ahead: Job | None = None
         self._portion = Portion()
+        self._patience = Patience(self._portion)
         self._speculates = settings.speculation != "never" and model.forgets_ends
         self._guesser = Guesser(draft_model, always=settings.speculation == "always")
+        self.reading: int | None = None
+        """The job whose prompt is being evaluated, for whoever may want to interrupt that."""
+        self._calibrate()
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do."""
-        return not self._jobs
+        return not self._jobs and self._ahead is None
 
     def submit(self, job_id: int, generation: Generation) -> None:
         """Take a job; its drafts and its end are sent as they come."""
         deadline = time.monotonic() + generation.limits.deadline_s
-        job = _Job(job_id, generation, deadline, waiting=list(range(generation.samples)))
+        job = Job(job_id, generation, deadline, waiting=list(range(generation.samples)))
         self._jobs[job_id] = job
+        self._stop_reading_ahead()
 
     def cancel(self, job_id: int) -> None:
         """End a job without its unfinished drafts; an unknown or finished one is left alone."""
@@ -107,18 +80,20 @@ class Scheduler:
             self._end(job)
 
     def step(self) -> None:
-        """Evaluate one batch for the most urgent job."""
+        """Evaluate one batch for the most urgent job, or for what the next one is likely to show."""
+        if self._ahead is not None and not self._jobs:
+            self._read_ahead(self._ahead)
         for job in [job for job in self._jobs.values() if time.monotonic() >= job.deadline]:
             self._finish_all(job, "deadline")
         any(self._advance(job) for job in self._by_urgency())
 
-    def _by_urgency(self) -> list[_Job]:
+    def _by_urgency(self) -> list[Job]:
         """Interactive before batch; among interactive ones the newest first, among batch ones the oldest."""
         jobs = list(self._jobs.values())
         interactive = [job for job in jobs if job.generation.priority == "interactive"]
         return interactive[::-1] + [job for job in jobs if job.generation.priority == "batch"]
 
-    def _advance(self, job: _Job) -> bool:
+    def _advance(self, job: Job) -> bool:
         """Evaluate one batch for the job; False when it must wait for a lane."""
         try:
             if job.lane is None and not self._start(job):
@@ -136,26 +111,39 @@ class Scheduler:
 
     # -- the prompt ---------------------------------------------------------------------------
 
-    def _start(self, job: _Job) -> bool:
+    def _start(self, job: Job) -> bool:
         """Give the job a lane; False while other jobs hold them all."""
-        job.prompt = prompt_tokens(job.generation.prompt, self._model)
+        mark = self._model.fim_token("suffix")
+        job.prompt = self._fitting(job, mark)
         limit = self._context.context_tokens
         if len(job.prompt) + job.generation.limits.output_tokens_max > limit:
             msg = f"a prompt of {len(job.prompt)} tokens and its answer do not fit into {limit}"
             raise ValueError(msg)
-        mark = self._model.fim_token("suffix")
         lane = self._lanes.choose(job.prompt, mark)
         if lane is None:
             return False
         self._lanes.occupy(lane)
         job.lane = lane
-        self._lanes.forget_idle(IDLE_TOKENS_MAX if job.generation.priority == "interactive" else 0)
+        self._lanes.park_idle(IDLE_TOKENS_MAX if job.generation.priority == "interactive" else 0)
         job.moved = self._lanes.keep(lane, job.prompt, mark)
         job.evaluated = job.cached = len(lane.tokens)
         self._insert_moved(job)
         return True
 
-    def _insert_moved(self, job: _Job) -> None:
+    def _fitting(self, job: Job, mark: int | None) -> list[int]:
+        """Return the tokens of a job's prompt; fewer of them where somebody waits and the network is slow."""
+        wanted = job.generation
+        tokens = prompt_tokens(wanted.prompt, self._model)
+        if (patience_s := wanted.limits.patience_s) is None:
+            return tokens
+        most = self._patience.output_tokens(wanted.limits.output_tokens_max, patience_s)
+        job.generation = replace(wanted, limits=replace(wanted.limits, output_tokens_max=most))
+        unread = len(tokens) - self._lanes.known(tokens, mark)
+        shorter = self._patience.shorter(wanted.prompt, len(tokens), unread, patience_s)
+        job.is_shortened = shorter is not None
+        return tokens if shorter is None else prompt_tokens(shorter, self._model)
+
+    def _insert_moved(self, job: Job) -> None:
         """Use what was set aside as soon as all that stands before it is evaluated."""
         if job.moved is not None and job.evaluated == job.moved.start:
             assert job.lane is not None
@@ -163,7 +151,7 @@ class Scheduler:
             job.cached += job.moved.end - job.moved.start
             job.evaluated, job.moved = job.moved.end, None
 
-    def _prefill(self, job: _Job) -> None:
+    def _prefill(self, job: Job) -> None:
         """Evaluate the next piece of the prompt, all but its last token.
 
         The last token is the first one of each draft. When it fits into the same batch and there is but one
@@ -174,22 +162,63 @@ class Scheduler:
         end = min(job.evaluated + min(self._portion.tokens, self._context.room), last)
         for position in range(job.evaluated, end):
             self._context.add(job.prompt[position], position, job.lane.sequence, logits=False)
-        count, job.evaluated = end - job.evaluated, end
+        begin, job.evaluated = job.evaluated, end
         job.lane.tokens = job.prompt[:end]
         complete = end == len(job.prompt) - 1
         if complete and job.generation.samples == 1 and self._context.room:
             self._begin_drafts(job)
             self._queue(job.drafts)
-        took = self._decode()
+        try:
+            self.reading = job.id
+            took = self._decode()
+        except InterruptedBatchError:
+            self._context.drop()
+            self._context.forget(job.lane.sequence, begin)
+            job.lane.tokens, job.evaluated = job.prompt[:begin], begin
+            return
+        finally:
+            self.reading = None
         job.prefill_s += took
-        self._portion.learn(count, took)
+        self._portion.learn(end - begin, took)
         self._insert_moved(job)
         if job.drafts:
             self._sample(job)
 
+    def _calibrate(self) -> None:
+        """Learn how fast the network reads and writes here, which also brings its weights into memory."""
+        token, (lane, *_) = self._model.closing_token(), self._lanes.idle()
+        for tokens in (1, min(PREFILL_TOKENS_MIN, self._context.room), 1):
+            for position in range(tokens):
+                self._context.add(token, position, lane.sequence, logits=position == tokens - 1)
+            took = self._decode()
+            self._portion.learn(tokens, took)
+            self._lanes.forget(lane)
+        self._patience.learn(took)
+
+    # -- reading ahead ------------------------------------------------------------------------
+
+    def _read_ahead(self, job: Job) -> None:
+        """Evaluate a piece of a whole prompt that was shortened: the next key finds it read."""
+        try:
+            if job.lane is None and not self._start(job):
+                self._ahead = None
+            elif job.evaluated < len(job.prompt) - 1:
+                self._prefill(job)
+            else:
+                self._stop_reading_ahead()
+        except (DecodeError, NoSpaceError, ValueError):
+            self._context.drop()
+            self._forget_lanes_of(job)
+            self._stop_reading_ahead()
+
+    def _stop_reading_ahead(self) -> None:
+        if self._ahead is not None:
+            self._free(self._ahead)
+            self._ahead = None
+
     # -- the drafts ---------------------------------------------------------------------------
 
-    def _grow(self, job: _Job) -> bool:
+    def _grow(self, job: Job) -> bool:
         """Draw a token for every draft of the job, and those that were guessed; False: it must wait."""
         self._begin_drafts(job)
         if not job.drafts:
@@ -204,11 +233,13 @@ class Scheduler:
         before = job.output_tokens
         self._sample(job)
         if alone is not None:
+            if not alone.guesses:
+                self._patience.learn(took)
             self._guesser.learn(len(alone.guesses), took, job.output_tokens - before - 1)
             alone.guesses.clear()
         return True
 
-    def _guess(self, draft: _Draft, limits: Limits) -> None:
+    def _guess(self, draft: Draft, limits: Limits) -> None:
         """Put tokens that may follow behind the last one of a draft."""
         left = limits.output_tokens_max - draft.transcript.tokens - 1
         draft.guesses = self._guesser.guess(draft.lookup, min(left, self._context.room), left)
@@ -216,7 +247,7 @@ class Scheduler:
         for position, token in enumerate(draft.guesses, start):
             self._context.add(token, position, draft.lane.sequence, logits=True)
 
-    def _begin_drafts(self, job: _Job) -> None:
+    def _begin_drafts(self, job: Job) -> None:
         """Start as many waiting drafts as there are lanes and cells; batch work leaves some of both free."""
         is_batch = job.generation.priority == "batch"
         cells = self._context.context_tokens - len(job.prompt)
@@ -230,15 +261,15 @@ class Scheduler:
             sampler = Sampler(job.generation.sampling, index)
             transcript = Transcript(job.generation.limits)
             last, lookup = job.prompt[-1], Lookup(job.prompt) if self._can_guess(job) else None
-            job.drafts.append(_Draft(index, lane, sampler, transcript, last, lookup))
+            job.drafts.append(Draft(index, lane, sampler, transcript, last, lookup))
 
-    def _can_guess(self, job: _Job) -> bool:
+    def _can_guess(self, job: Job) -> bool:
         """Whether the text of a job is certain, and grows alone: of many drafts a batch is full anyway."""
         wanted = job.generation
         certain = wanted.samples == 1 and wanted.sampling.temperature <= 0
         return certain and self._speculates and self._guesser.is_worthwhile
 
-    def _lane_for_draft(self, job: _Job, spare: int) -> Lane | None:
+    def _lane_for_draft(self, job: Job, spare: int) -> Lane | None:
         """Return a lane that remembers the prompt; None while others hold them all.
 
         One draft takes the job's own lane. A state that is carried along could not be brought back to the
@@ -252,12 +283,12 @@ class Scheduler:
             return self._lanes.copy(job.lane, job.prompt[:-1])
         return job.lane if has_own and not job.drafts else None
 
-    def _queue(self, drafts: list[_Draft]) -> None:
+    def _queue(self, drafts: list[Draft]) -> None:
         for draft in drafts:
             lane = draft.lane
             draft.row = self._context.add(draft.last, len(lane.tokens), lane.sequence, logits=True)
 
-    def _sample(self, job: _Job) -> None:
+    def _sample(self, job: Job) -> None:
         """Read the logits of the batch decoded last, and send the drafts that end with their tokens."""
         finishes = [(draft, self._read(job, draft)) for draft in job.drafts]
         for draft, finish in finishes:
@@ -266,7 +297,7 @@ class Scheduler:
         if not job.drafts and not job.waiting:
             self._end(job)
 
-    def _read(self, job: _Job, draft: _Draft) -> Finish | None:
+    def _read(self, job: Job, draft: Draft) -> Finish | None:
         """Take the next token of a draft, and one more for each guess that was right."""
         for row, guess in enumerate([*draft.guesses, None], draft.row):
             draft.lane.tokens.append(draft.last)
@@ -283,26 +314,26 @@ class Scheduler:
             raise DecodeError("the model cannot forget what was guessed")
         return finish
 
-    def _finish_of(self, draft: _Draft) -> Finish | None:
+    def _finish_of(self, draft: Draft) -> Finish | None:
         if self._model.is_end(draft.last):
             return "eog"
         return draft.transcript.push(self._model.piece(draft.last))
 
-    def _complete(self, job: _Job, draft: _Draft, finish: Finish) -> None:
+    def _complete(self, job: Job, draft: Draft, finish: Finish) -> None:
         job.drafts.remove(draft)
         self._release(draft, job)
         text, tokens = draft.transcript.text, draft.transcript.tokens
         logprobs = tuple(draft.logprobs[:tokens]) if job.generation.logprobs else None
         self._send(Drawn(job.id, Sample(draft.index, text, tokens, finish, logprobs)))
 
-    def _finish_all(self, job: _Job, finish: Finish) -> None:
+    def _finish_all(self, job: Job, finish: Finish) -> None:
         for draft in list(job.drafts):
             self._complete(job, draft, finish)
         self._end(job)
 
     # -- the end ------------------------------------------------------------------------------
 
-    def _release(self, draft: _Draft, job: _Job) -> None:
+    def _release(self, draft: Draft, job: Job) -> None:
         draft.sampler.close()
         if draft.lane is job.lane:
             # Its prompt is still copied for waiting drafts, which need the cells of its text.
@@ -311,25 +342,31 @@ class Scheduler:
             return
         self._lanes.release(draft.lane)
 
-    def _end(self, job: _Job, error: str = "") -> None:
+    def _end(self, job: Job, error: str = "") -> None:
         for draft in job.drafts:
             self._release(draft, job)
+        self._free(job)
+        del self._jobs[job.id]
+        if job.is_shortened and not error:
+            limits = replace(job.generation.limits, patience_s=None)
+            self._ahead = Job(READ_AHEAD, replace(job.generation, limits=limits), deadline=math.inf)
+        self._send(Finished(job.id, job.usage, error))
+
+    def _free(self, job: Job) -> None:
         if job.moved is not None:
             self._lanes.release(job.moved.lane)
         if job.lane is not None:
             job.lane.busy = False
-        del self._jobs[job.id]
-        self._send(Finished(job.id, job.usage, error))
 
-    def _forget_lanes_of(self, job: _Job) -> None:
+    def _forget_lanes_of(self, job: Job) -> None:
         """After a failed batch nobody knows what these sequences hold."""
         if job.lane is not None:
             self._lanes.forget(job.lane)
         for draft in job.drafts:
             self._lanes.forget(draft.lane)
 
-    def _decode(self, guessing: _Draft | None = None) -> float:
-        """Decode the batch and return the seconds it took.
+    def _decode(self, guessing: Draft | None = None) -> float:
+        """Decode the batch and return the seconds it took; a prompt's may be interrupted.
 
         When there is no room, guesses are given up first, and then what idle lanes remember.
         """
@@ -338,6 +375,10 @@ class Scheduler:
             try:
                 self._context.decode()
                 return time.perf_counter() - started
+            except InterruptedBatchError:
+                if self.reading is not None:
+                    raise
+                self._context.go_on()  # one more token takes no longer than to begin again
             except NoSpaceError:
                 if guessing is not None and guessing.guesses:
                     self._context.drop(len(guessing.guesses))

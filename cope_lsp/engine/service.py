@@ -13,7 +13,7 @@ from cope_lsp.engine.connection import Letter, Sender
 from cope_lsp.engine.draft_model import DraftModel
 from cope_lsp.engine.llama import LlamaContext, LlamaModel, start_backend
 from cope_lsp.engine.neighbours import resident_bytes
-from cope_lsp.engine.scheduler import Scheduler
+from cope_lsp.engine.scheduler import READ_AHEAD, Scheduler
 from cope_lsp.engine.wire import (
     WIRE_VERSION,
     Cancel,
@@ -55,6 +55,7 @@ class Service:
         tokens = min(model.info.context_tokens, context.context_tokens)
         draft, notes = _load_draft(model, opening.settings)
         self._info = replace(model.info, context_tokens=tokens, notes=notes)
+        self._context = context
         self._scheduler = Scheduler(model, context, opening.settings, self._answer, draft)
         self._ids = itertools.count(1)
         self._owners: dict[int, tuple[Sender, int]] = {}
@@ -64,15 +65,36 @@ class Service:
         """Serve; `leave` is called with the reason for which this engine ends."""
         self._take(first, leave)
         while True:
+            self._context.go_on()  # what was interrupted for is in the inbox
             while self._scheduler.idle or not inbox.empty():
                 self._take(self._next(inbox, leave), leave)
             self._scheduler.step()
+
+    def glance(self, letter: Letter) -> None:
+        """Look at a letter that waits in the inbox: what a prompt being read must not keep waiting.
+
+        For the threads that bring letters. Where they are late or early, a batch is evaluated in vain, or to
+        its end.
+        """
+        reading = self._scheduler.reading
+        owner = None if reading is None else self._owners.get(reading)
+        match letter.message:
+            case Generate(generation=generation):
+                urgent = reading == READ_AHEAD or (owner is not None and generation.priority == "interactive")
+            case Cancel(id=client_id):
+                urgent = owner == (letter.sender, client_id)
+            case None:
+                urgent = owner is not None and owner[0] is letter.sender
+            case _:
+                urgent = False
+        if urgent:
+            self._context.interrupt()
 
     def _next(self, inbox: queue.Queue[Letter], leave: Leave) -> Letter:
         idle_s = self._opening.settings.idle_s
         if not idle_s:
             return inbox.get()
-        left = self._asked + idle_s - time.monotonic() if self._scheduler.idle else idle_s
+        left = idle_s if self._owners else self._asked + idle_s - time.monotonic()
         try:
             return inbox.get(timeout=max(0.0, left))
         except queue.Empty:
@@ -91,7 +113,7 @@ class Service:
                 self._cancel(lambda owner: owner == (letter.sender, client_id))
             case None:
                 self._cancel(lambda owner: owner[0] is letter.sender)
-            case Unload() if self._scheduler.idle:
+            case Unload() if not self._owners:
                 leave("another model needs its memory")
             case Unload() | Inquire():
                 letter.sender.send(self._status())

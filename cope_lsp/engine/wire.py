@@ -27,7 +27,7 @@ class EngineSettings:
     """How the engine loads and runs a model. Zero threads: chosen for the machine."""
 
     context_tokens: int = 4096
-    batch_tokens: int = 64
+    batch_tokens: int = 128
     sequences: int = 9
     threads: int = 0
     gpu_layers: int = 0
@@ -36,6 +36,9 @@ class EngineSettings:
     """Whether tokens are guessed from what the text repeats, which changes no text; "auto": where it pays."""
     draft_path: str = ""
     """A small model with the same vocabulary that guesses tokens, too; "": none."""
+    parked_bytes_max: int = 256 * 1024 * 1024
+    """What is remembered outside of the context, altogether. A thousand tokens of a network of 0.4 billion
+    parameters take 12 MB."""
     idle_s: float = 0.0
     """The engine ends when it was not asked for anything so long; 0: it never does."""
     memory_bytes_max: int = 0

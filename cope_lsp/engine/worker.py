@@ -61,6 +61,7 @@ def _serve(clients: Clients, path: Path | None) -> NoReturn:
         service = Service(opening, clients.__len__)
     except ModelFileError as error:
         clients.farewell(Refused(str(error)))
+    clients.glance = service.glance
     service.run(first, clients.inbox, clients.leave)
 
 

@@ -192,7 +192,7 @@ class LlamaDialect:
         whole = all(len(tokens) <= one.tokens_max for tokens, one in zip(parts, texts, strict=True))
         if whole and len(texts) > 1:
             return await self._tokens("".join(one.text for one in texts), joined=texts[0].joined)
-        return [token for tokens, one in zip(parts, texts, strict=True) for token in _cut(tokens, one)]
+        return [token for tokens, one in zip(parts, texts, strict=True) for token in one.cut(tokens)]
 
     async def _tokens(self, plain: str, *, joined: bool) -> list[int]:
         """Return the tokens of a text. Some vocabularies find marks in any; those are taken apart."""
@@ -317,12 +317,6 @@ def _bounded(one: Text) -> Text:
         return replace(one, text=cut[: cut.rfind("\n") + 1] or cut)
     cut = one.text[len(one.text) - characters_max :]
     return replace(one, text=cut[cut.find("\n") + 1 :] or cut)
-
-
-def _cut(tokens: list[int], one: Text) -> list[int]:
-    if one.keep == "head":
-        return tokens[: one.tokens_max]
-    return tokens[max(0, len(tokens) - one.tokens_max) :]
 
 
 def _inside(names: Iterable[str]) -> re.Pattern[str]:

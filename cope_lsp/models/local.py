@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cope_lsp.config import Config
 from cope_lsp.engine.process import EngineProcess
-from cope_lsp.engine.wire import EngineSettings
+from cope_lsp.engine.wire import EngineSettings, EngineStatus
 from cope_lsp.errors import EngineUnavailableError
 from cope_lsp.models import catalog
 from cope_lsp.models.base import TextModel
@@ -40,6 +40,10 @@ class LocalModel:
     async def info(self) -> ModelInfo:
         """See `TextModel`."""
         return await self.engine.start()
+
+    async def status(self) -> EngineStatus | None:
+        """Return what the engine does; None when it does not run."""
+        return await self.engine.status()
 
     def generate(self, generation: Generation) -> AsyncGenerator[Sample | Usage, None]:
         """See `TextModel`."""

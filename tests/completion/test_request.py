@@ -1,9 +1,12 @@
 """How much is asked of a model, by what stands around the cursor."""
 
+from dataclasses import replace
+
 import pytest
 
 from cope_lsp.completion.request import (
     AUTOMATIC_DEADLINE_S,
+    AUTOMATIC_PATIENCE_S,
     BLOCK_LINES,
     BLOCK_TOKENS,
     EXPLICIT_DEADLINE_S,
@@ -74,11 +77,12 @@ def test_a_line_that_opens_a_block_is_noticed(marked: str, *, opens: bool) -> No
     assert place(marked).opens_block is opens
 
 
-LINE = Limits(LINE_TOKENS, AUTOMATIC_DEADLINE_S, stop=("\n",))
-BLOCK = Limits(BLOCK_TOKENS, AUTOMATIC_DEADLINE_S, lines_max=BLOCK_LINES)
+WAITING = Limits(LINE_TOKENS, AUTOMATIC_DEADLINE_S, patience_s=AUTOMATIC_PATIENCE_S)
+LINE = replace(WAITING, stop=("\n",))
+BLOCK = replace(WAITING, output_tokens_max=BLOCK_TOKENS, lines_max=BLOCK_LINES)
 ASKED_LINE = Limits(LINE_TOKENS, EXPLICIT_DEADLINE_S, stop=("\n",))
 ASKED_BLOCK = Limits(BLOCK_TOKENS, EXPLICIT_DEADLINE_S, lines_max=BLOCK_LINES)
-EMPTY_LINE = Limits(LINE_TOKENS, AUTOMATIC_DEADLINE_S, lines_max=1)
+EMPTY_LINE = replace(WAITING, lines_max=1)
 
 
 @pytest.mark.parametrize(

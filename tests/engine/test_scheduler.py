@@ -7,7 +7,14 @@ import pytest
 from gguf import GGMLQuantizationType
 
 from cope_lsp.engine.lanes import Lanes
-from cope_lsp.engine.llama import DecodeError, LlamaContext, LlamaModel, NoSpaceError, start_backend
+from cope_lsp.engine.llama import (
+    DecodeError,
+    InterruptedBatchError,
+    LlamaContext,
+    LlamaModel,
+    NoSpaceError,
+    start_backend,
+)
 from cope_lsp.engine.scheduler import Scheduler
 from cope_lsp.engine.wire import Drawn, EngineSettings, Finished, Message
 from cope_lsp.values import FimMark, Generation, Limits, Prompt, Sample, Text
@@ -24,22 +31,28 @@ class Context(LlamaContext):
 
     def __init__(self, model: LlamaModel, settings: EngineSettings) -> None:
         super().__init__(model, settings)
-        self.batches = 0
+        self.batches = self.interrupted = 0
         self.fails: Callable[[int], Exception | None] = lambda _: None
 
     def decode(self) -> None:
         self.batches += 1
         if (error := self.fails(self.batches)) is not None:
             raise error
-        super().decode()
+        try:
+            super().decode()
+        except InterruptedBatchError:
+            self.interrupted += 1
+            raise
 
 
 class Bench:
     """A scheduler with all that belongs to it."""
 
     def __init__(self, path: Path, **settings: object) -> None:
+        """Make one that remembers nothing outside of the context, unless `settings` say so."""
         start_backend()
-        chosen = EngineSettings(cache_type="f32", **settings)  # type: ignore[arg-type]  # by name
+        named = {"cache_type": "f32", "parked_bytes_max": 0} | settings
+        chosen = EngineSettings(**named)  # type: ignore[arg-type]  # by name
         self.model = LlamaModel(path, 0)
         self.context = Context(self.model, chosen)
         self.sent: list[Message] = []
@@ -55,10 +68,17 @@ class Bench:
         self.scheduler.submit(self._next, wanted)
         return self._next
 
-    def draw(self, wanted: Generation) -> tuple[list[Sample], Finished]:
-        job = self.submit(wanted)
+    def work(self) -> int:
+        """Work until there is nothing to do, and return how many steps that took."""
+        steps = 0
         while not self.scheduler.idle:
             self.scheduler.step()
+            steps += 1
+        return steps
+
+    def draw(self, wanted: Generation) -> tuple[list[Sample], Finished]:
+        job = self.submit(wanted)
+        self.work()
         samples = [each.sample for each in self.sent if isinstance(each, Drawn) and each.id == job]
         (end,) = (each for each in self.sent if isinstance(each, Finished) and each.id == job)
         return sorted(samples, key=lambda sample: sample.index), end
@@ -258,4 +278,141 @@ def test_drafts_of_a_state_that_is_carried_along_all_begin_at_the_prompt(recurre
     bench.forget_all()
     assert bench.texts(wanted(text, tokens=30, samples=12, batch=True)) == alone * 12
     bench.check_lanes()
+    bench.close()
+
+
+# -- what is parked -----------------------------------------------------------------------------------
+
+
+def test_a_text_is_still_known_after_a_long_job(flat: Path) -> None:
+    bench = Bench(flat, parked_bytes_max=1 << 24)
+    cold = bench.texts(wanted(LINES))
+    bench.texts(wanted("class A:\n", tokens=30, samples=8, batch=True))
+    assert bench.context.last_position(bench.lanes.idle()[-1].sequence) < 60, "it is not in the context"
+    samples, end = bench.draw(wanted(LINES))
+    assert end.usage.cached_tokens == end.usage.prompt_tokens - 1
+    assert [sample.text for sample in samples] == cold
+    bench.check_lanes()
+    bench.close()
+
+
+def test_files_that_are_looked_at_in_turn_are_all_remembered(flat: Path) -> None:
+    bench = Bench(flat, parked_bytes_max=1 << 24, context_tokens=1024)
+    files = [LINES.replace("step", name) for name in ("alpha", "beta", "gamma", "delta", "epsilon")]
+    cold = [bench.texts(wanted(text)) for text in files]
+    for text, expected in zip(files * 2, cold * 2, strict=True):
+        samples, end = bench.draw(wanted(text))
+        assert end.usage.cached_tokens == end.usage.prompt_tokens - 1
+        assert [sample.text for sample in samples] == expected
+    bench.check_lanes()
+    bench.close()
+
+
+def test_what_is_parked_stays_below_its_limit(flat: Path) -> None:
+    bench = Bench(flat, parked_bytes_max=1_000_000, context_tokens=1024)
+    for number in range(12):
+        bench.texts(wanted(LINES.replace("step", f"name_{number}")))
+    held = [len(parked.state) for parked in bench.lanes._parked]
+    assert 0 < sum(held) <= 1_000_000
+    bench.close()
+
+
+# -- what is interrupted ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_a_prompt_whose_reading_was_interrupted_is_read_on(flat: Path, samples: int) -> None:
+    bench = Bench(flat, batch_tokens=32)
+    cold = bench.texts(wanted(LINES, samples=samples))
+    bench.forget_all()
+    job = bench.submit(wanted(LINES, samples=samples))
+    while not bench.scheduler.idle:
+        bench.context.interrupt()
+        bench.scheduler.step()
+        bench.context.go_on()
+        bench.scheduler.step()
+    texts = [each.sample.text for each in bench.sent if isinstance(each, Drawn) and each.id == job]
+    assert texts == cold
+    assert bench.context.interrupted > 5
+    bench.check_lanes()
+    bench.close()
+
+
+def test_a_state_that_is_carried_along_is_not_interrupted(recurrent: Path) -> None:
+    bench = Bench(recurrent)
+    cold = bench.texts(wanted(LINES))
+    bench.forget_all()
+    bench.context.interrupt()
+    assert bench.texts(wanted(LINES)) == cold
+    assert bench.context.interrupted == 0
+    bench.close()
+
+
+# -- who waits on a slow machine ----------------------------------------------------------------------
+
+
+LONG = "".join(LINES.replace("step", name) for name in ("one", "two", "three", "four", "five"))
+SLOW = (32, 32 * 0.001)
+"""A portion of a prompt that took a millisecond for each token."""
+
+
+def waiting(prompt: Prompt, patience_s: float) -> Generation:
+    return Generation(prompt, Limits(12, 30.0, patience_s=patience_s))
+
+
+def seen(text: str) -> Prompt:
+    return (FimMark("prefix"), Text(text, 900, "tail"), FimMark("middle"))
+
+
+def test_who_waits_is_shown_less_of_a_prompt_and_all_of_it_with_the_next_key(flat: Path) -> None:
+    bench = Bench(flat)
+    bench.scheduler._portion.learn(*SLOW)
+    job = bench.submit(waiting(seen(LONG), 0.3))
+    while not any(isinstance(each, Finished) and each.id == job for each in bench.sent):
+        bench.scheduler.step()
+    (end,) = (each for each in bench.sent if isinstance(each, Finished))
+    assert 64 <= end.usage.prompt_tokens <= 160
+    assert bench.work() > 5, "the rest is read when nobody waits any more"
+    bench.scheduler._portion.learn(*SLOW)
+    samples, end = bench.draw(waiting(seen(LONG + "x"), 0.3))
+    assert end.usage.prompt_tokens > 700
+    assert end.usage.prompt_tokens - end.usage.cached_tokens <= 4
+    bench.check_lanes()
+    bench.forget_all()
+    assert [sample.text for sample in samples] == bench.texts(wanted(seen(LONG + "x")))
+    bench.close()
+
+
+def test_who_does_not_wait_is_shown_everything(flat: Path) -> None:
+    bench = Bench(flat)
+    bench.scheduler._portion.learn(*SLOW)
+    _, end = bench.draw(wanted(seen(LONG)))
+    assert end.usage.prompt_tokens > 700
+    bench.close()
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_reading_ahead_stops_for_a_request_and_goes_on_where_it_was(flat: Path, steps: int) -> None:
+    bench = Bench(flat, batch_tokens=32)
+    cold = bench.texts(wanted("def add(a, b):\n    return"))
+    bench.scheduler._portion.learn(*SLOW)
+    job = bench.submit(waiting(seen(LONG), 0.3))
+    while not any(isinstance(each, Finished) and each.id == job for each in bench.sent):
+        bench.scheduler.step()
+    for _ in range(steps):
+        bench.scheduler.step()
+    assert bench.draw_first(wanted("def add(a, b):\n    return")) == cold
+    assert bench.scheduler.idle, "what was to be read ahead is forgotten with the place"
+    bench.check_lanes()
+    _, end = bench.draw(wanted(seen(LONG)))
+    assert end.usage.cached_tokens >= 32 * max(0, steps - 1)
+    bench.close()
+
+
+def test_on_a_slow_machine_fewer_tokens_are_drawn_for_who_waits(flat: Path) -> None:
+    bench = Bench(flat)
+    for _ in range(50):
+        bench.scheduler._patience.learn(0.02)
+    _, end = bench.draw(Generation(seen("def f(x):\n    "), Limits(200, 30.0, patience_s=0.8)))
+    assert 12 <= end.usage.output_tokens <= 20
     bench.close()

@@ -43,12 +43,13 @@ class WireClient:
     """One real server process and everything that it said."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        self.environment = dict(environment)
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=dict(environment),
+            env=self.environment,
             cwd=folder,
         )
         assert self.process.stdin

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cope_lsp.engine.wire import EngineStatus
 from cope_lsp.models.catalog import EMBEDDED
 from cope_lsp.server.server import CopeServer, Status, StatusKind
 from cope_lsp.values import Completion, Silence, SilenceReason
@@ -17,6 +18,7 @@ _KINDS: dict[SilenceReason, StatusKind] = {
     "language": "Inactive",
     "disabled": "Inactive",
     "not-sent": "Inactive",
+    "resting": "Inactive",
     "large-document": "Warning",
     "model-unavailable": "Error",
 }
@@ -26,12 +28,14 @@ def register(server: CopeServer) -> None:
     """Add the command to `server`."""
 
     @server.command(COMMAND)
-    def status(ls: CopeServer, *_arguments: Any) -> dict[str, Any]:
+    async def status(ls: CopeServer, *_arguments: Any) -> dict[str, Any]:
         """Return the current status, the reason of the last silence, and which model there is.
 
         `model.state` is "asleep", "loading", "ready" or "unavailable"; `model.path` is null for the one that
-        comes with the package, and an address for one that a server runs.
+        comes with the package, and an address for one that a server runs. `engine` is null unless ours runs;
+        `engine.clients` are the servers that share it.
         """
+        engine = await ls.assistant.engine_status()
         last, current = ls.last_completion, ls.status or Status()
         return {
             "busy": ls.solves.is_busy(),
@@ -41,6 +45,7 @@ def register(server: CopeServer) -> None:
             "accepted": ls.offers.accepted,
             "version": __version__,
             "model": _model(ls),
+            "engine": None if engine is None else _engine(engine),
             "offline": ls.loaded.config.offline,
             "trusted": ls.client.trusted,
         }
@@ -57,6 +62,10 @@ def _model(ls: CopeServer) -> dict[str, Any]:
         "path": None if chosen is None else str(chosen),
         "state": ls.assistant.model_state,
     }
+
+
+def _engine(engine: EngineStatus) -> dict[str, Any]:
+    return {"pid": engine.pid, "clients": engine.clients, "memoryBytes": engine.memory_bytes}
 
 
 def report(ls: CopeServer, completion: Completion) -> None:

@@ -2,6 +2,7 @@
 
 ---@class cope.Settings
 ---@field ['model.path']? string A GGUF file to use instead of the embedded model.
+---@field ['model.draft_path']? string A small GGUF file with the same vocabulary as the model, which then guesses ahead of it.
 ---@field ['model.endpoint']? string A server for the small model (llama-server, vLLM, any with /v1/completions); empty: our own engine.
 ---@field ['model.served_as']? string The name under which that server knows the model; empty: the first that it names.
 ---@field ['model.format']? string The family whose fill-in-the-middle marks that model was trained on; empty: told by its name.
@@ -15,6 +16,7 @@
 ---@field ['engine.restarts_max']? integer How often a dead engine is started again within five minutes.
 ---@field ['completion.enabled']? boolean Offer ghost text.
 ---@field ['completion.fallback']? 'auto'|'always'|'never' Offer ghost text as ordinary completions: to editors without ghost text, always, or never.
+---@field ['completion.back_off']? 'both'|'battery'|'load'|'never' When no ghost text is offered unasked: on battery, on a busy machine, in both cases, or never.
 ---@field ['offline']? boolean Open no internet connection at all; hosted models are then never asked.
 ---@field ['hosted.endpoint']? string Where plans are asked for: any server or gateway that speaks the Messages API.
 ---@field ['hosted.model']? string The hosted model that writes plans.
@@ -41,6 +43,7 @@
 ---@type table<string, { type: 'boolean'|'integer'|'string'|'path', environment: string, is_live: boolean }>
 return {
   ['model.path'] = { type = 'path', environment = 'COPE_LSP_MODEL_PATH', is_live = false },
+  ['model.draft_path'] = { type = 'path', environment = 'COPE_LSP_MODEL_DRAFT_PATH', is_live = false },
   ['model.endpoint'] = { type = 'string', environment = 'COPE_LSP_MODEL_ENDPOINT', is_live = false },
   ['model.served_as'] = { type = 'string', environment = 'COPE_LSP_MODEL_SERVED_AS', is_live = false },
   ['model.format'] = { type = 'string', environment = 'COPE_LSP_MODEL_FORMAT', is_live = false },
@@ -54,6 +57,7 @@ return {
   ['engine.restarts_max'] = { type = 'integer', environment = 'COPE_LSP_ENGINE_RESTARTS_MAX', is_live = false },
   ['completion.enabled'] = { type = 'boolean', environment = 'COPE_LSP_COMPLETION_ENABLED', is_live = true },
   ['completion.fallback'] = { type = 'string', environment = 'COPE_LSP_COMPLETION_FALLBACK', is_live = true },
+  ['completion.back_off'] = { type = 'string', environment = 'COPE_LSP_COMPLETION_BACK_OFF', is_live = true },
   ['offline'] = { type = 'boolean', environment = 'COPE_LSP_OFFLINE', is_live = true },
   ['hosted.endpoint'] = { type = 'string', environment = 'COPE_LSP_HOSTED_ENDPOINT', is_live = false },
   ['hosted.model'] = { type = 'string', environment = 'COPE_LSP_HOSTED_MODEL', is_live = false },
