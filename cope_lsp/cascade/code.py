@@ -1,5 +1,6 @@
 """The family of code: a task is one function of a file, a draft its body, an answer its syntax tree."""
 
+import asyncio
 import hashlib
 import textwrap
 from collections.abc import AsyncGenerator, Sequence
@@ -15,6 +16,7 @@ from cope_lsp.cascade.family import Assessed, Draft
 from cope_lsp.cascade.plan import Plan, Plans
 from cope_lsp.cascade.prompts import Ask, Parts, one_line
 from cope_lsp.cascade.python_answer import python_answer
+from cope_lsp.cascade.python_names import undefined_names
 from cope_lsp.checks.base import Check, Verdict
 from cope_lsp.context.passage import passage
 from cope_lsp.context.target import SHOWN_INDENT, Target, is_stub
@@ -99,8 +101,16 @@ class CodeFamily:
             except SandboxUnavailableError as error:  # it was not run, and what is known else still counts
                 verdicts.append(Verdict(check.name, "unknown", str(error), 0.0))
             if verdicts[-1].judgement == "failed":
-                break
+                return tuple(verdicts)
+        if not any(each.check == TESTS and each.judgement == "passed" for each in verdicts):
+            verdicts += await self._named(file)  # a test that ran knows better
         return tuple(verdicts)
+
+    async def _named(self, file: str) -> list[Verdict]:
+        """Return what speaks against a draft that was not run: many may agree on a name that is not there."""
+        names = await asyncio.to_thread(undefined_names, file, self.task.target.symbol)
+        said = f"nothing defines {', '.join(names)}"
+        return [Verdict("names", "failed", said, 0.0)] if names else []
 
     def _assessed(self, answer: str | None, verdicts: tuple[Verdict, ...]) -> Assessed:
         useful = all(each.judgement != "failed" for each in verdicts if each.check != TESTS)

@@ -18,6 +18,9 @@ SHOWN_INDENT = "    "
 
 AROUND_CHARACTERS_MAX = 2_000
 
+CHARACTERS_MAX = 200_000
+"""What a file may have where editors wait: CPython parses this in 0.2 s, and holds the interpreter's lock."""
+
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Statement = ast.stmt | ast.excepthandler | ast.match_case

@@ -5,15 +5,18 @@ edits then land in the wrong place.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
+from weakref import WeakKeyDictionary
 
 from lsprotocol import types
 from pygls.workspace import TextDocument, Workspace
 
 from cope_lsp.server.convert import encoding_of
 from cope_lsp.text import TextBuffer
+
+Value = TypeVar("Value")
 
 
 class LspDocument(TextDocument):
@@ -63,6 +66,24 @@ class LspDocument(TextDocument):
         return self.buffer.lines
 
 
+class Derived(Generic[Value]):
+    """What follows from the text of a document, worked out once per version."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[LspDocument, tuple[int, Value]] = WeakKeyDictionary()
+
+    async def of(self, document: LspDocument, work_out: Callable[[str], Awaitable[Value]]) -> Value:
+        """Return what follows from the text that a document has now."""
+        version = document.version
+        known = self._known.get(document)
+        if known is not None and known[0] == version:
+            return known[1]
+        value = await work_out(document.source)
+        if version is not None:
+            self._known[document] = version, value
+        return value
+
+
 class LspWorkspace(Workspace):
     """A workspace that makes `LspDocument`s."""
 
@@ -83,17 +104,26 @@ class LspWorkspace(Workspace):
     def put_text_document(self, item: types.TextDocumentItem, notebook_uri: str | None = None) -> None:
         """Take a document that the editor opened."""
         super().put_text_document(item, notebook_uri)
-        for waiting in self._waiting.pop(unquote(item.uri), ()):
+        for waiting in self._waiting.get(unquote(item.uri), ()):
             waiting.set()
 
     async def opening(self, uri: str) -> None:
         """Wait until the editor has a document open; the caller sets the deadline."""
         if self.opened(uri) is None:
-            opened = asyncio.Event()
-            self._waiting.setdefault(unquote(uri), []).append(opened)
-            await opened.wait()
+            opened, waiting = asyncio.Event(), self._waiting.setdefault(unquote(uri), [])
+            waiting.append(opened)
+            try:
+                await opened.wait()
+            finally:
+                waiting.remove(opened)
+                if not waiting:
+                    self._waiting.pop(unquote(uri), None)
 
     def opened(self, uri: str) -> LspDocument | None:
         """Return a document that the editor has open; None for any other. Nothing is read from disk."""
         document = self.text_documents.get(unquote(uri))
         return document if isinstance(document, LspDocument) else None
+
+    def all_opened(self) -> list[LspDocument]:
+        """Return all documents that the editor has open."""
+        return [each for each in self.text_documents.values() if isinstance(each, LspDocument)]

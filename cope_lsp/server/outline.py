@@ -2,14 +2,12 @@
 
 import asyncio
 
-from cope_lsp.context.target import Place, places
+from cope_lsp.context.target import CHARACTERS_MAX, Place, places
+from cope_lsp.egress.permit import path_of
 from cope_lsp.server.documents import LspDocument
 from cope_lsp.server.guard import may_edit
 from cope_lsp.server.server import CopeServer
-from cope_lsp.server.wish import file_of, folders_of
-
-CHARACTERS_MAX = 200_000
-"""CPython reads a file of this size in 0.2 s, and holds the interpreter's lock while it does so."""
+from cope_lsp.server.wish import folders_of
 
 
 async def outline_of(ls: CopeServer, uri: str) -> list[Place]:
@@ -17,17 +15,17 @@ async def outline_of(ls: CopeServer, uri: str) -> list[Place]:
     document = ls.document(uri)
     if document is None or document.language_id != "python" or len(document.source) > CHARACTERS_MAX:
         return []
-    version, found = ls.outlines.get(document, (None, []))
-    if version is None or version != document.version:
-        version, text = document.version, document.source
-        found = [] if await refusal(ls, document) else await asyncio.to_thread(places, text)
-        ls.outlines[document] = version, found
-    return found
+
+    async def read(text: str) -> list[Place]:
+        return [] if await refusal(ls, document) else await asyncio.to_thread(places, text)
+
+    return await ls.outlines.of(document, read)
 
 
 async def refusal(ls: CopeServer, document: LspDocument) -> str:
     """Return why the functions of a document must not be written here, "" when they may be."""
-    if not document.uri.startswith("file:"):
+    file = path_of(document.uri)
+    if file is None:
         return "it is no file"
-    folders = folders_of(ls) or [file_of(document).parent]
+    folders = folders_of(ls) or [file.parent]
     return await asyncio.to_thread(may_edit, document.uri, folders)

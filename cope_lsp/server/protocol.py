@@ -9,6 +9,7 @@
 * A notification leaves nothing behind; pygls keeps a future for each, about 2 kB per key pressed.
 * A reply to a cancelled request of ours does no harm (pygls issue 621).
 * A command whose request is cancelled stops; pygls cancels the request around it only.
+* A handler that is cancelled ends what was around it; pygls logs a traceback and never answers.
 * `shutdown` cancels whatever still runs; pygls walks over the requests while those it cancels leave them.
 """
 
@@ -112,6 +113,10 @@ class CopeProtocol(LanguageServerProtocol):
     def _run_generator(
         self, future: "Future[Any] | None", *, gen: Generator[Any, Any, Any], result_future: "Future[Any]"
     ) -> None:
+        if future is not None and future.cancelled():
+            gen.close()
+            result_future.cancel()
+            return
         before = set(self._request_futures)
         super()._run_generator(future, gen=gen, result_future=result_future)
         for key in (

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
-from weakref import WeakKeyDictionary
 
 from pygls.lsp.server import LanguageServer
 
@@ -16,8 +15,9 @@ from cope_lsp.cascade.memory import PlanMemory
 from cope_lsp.cascade.plan import Plan
 from cope_lsp.config import Loaded
 from cope_lsp.context.target import Place
+from cope_lsp.context.tested import ModuleOfTests
 from cope_lsp.egress import offline
-from cope_lsp.server.documents import LspDocument, LspWorkspace
+from cope_lsp.server.documents import Derived, LspDocument, LspWorkspace
 from cope_lsp.server.edits import Edit
 from cope_lsp.server.kept import Kept
 from cope_lsp.server.latest import Latest, Shared
@@ -120,7 +120,8 @@ class CopeServer(LanguageServer):
         self.solve_names: dict[str, str] = {}
         """The documents of the solves that run, by the ids that their clients gave them."""
         self.edits: Kept[Edit] = Kept()
-        self.outlines: WeakKeyDictionary[LspDocument, tuple[int | None, list[Place]]] = WeakKeyDictionary()
+        self.outlines: Derived[list[Place]] = Derived()
+        self.tests: Derived[ModuleOfTests] = Derived()
 
     def introduce(self, client: Client) -> None:
         """Take what `initialize` says of the client."""
@@ -136,6 +137,11 @@ class CopeServer(LanguageServer):
         """Return a document that the editor has open, or None."""
         workspace = self.workspace
         return workspace.opened(uri) if isinstance(workspace, LspWorkspace) else None
+
+    def documents(self) -> list[LspDocument]:
+        """Return the documents that the editor has open."""
+        workspace = self.workspace
+        return workspace.all_opened() if isinstance(workspace, LspWorkspace) else []
 
     async def opening(self, uri: str) -> None:
         """Wait until the editor has a document open; the caller sets the deadline."""

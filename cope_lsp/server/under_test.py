@@ -8,14 +8,17 @@ from pygls.exceptions import JsonRpcException
 
 from cope_lsp.checks.suite.files import is_test
 from cope_lsp.context.target import Place, target_named
-from cope_lsp.context.tested import ModuleOfTests, Tested
+from cope_lsp.context.tested import ModuleOfTests, Project, Tested
+from cope_lsp.egress.permit import path_of
 from cope_lsp.errors import CopeError
 from cope_lsp.server.asking import ask
 from cope_lsp.server.documents import LspDocument
 from cope_lsp.server.guard import may_edit
-from cope_lsp.server.outline import CHARACTERS_MAX
 from cope_lsp.server.server import CopeServer
 from cope_lsp.server.wish import file_of, folders_of, project_of
+
+TESTS_MAX = 200
+"""As many tests of a document are looked at for stubs that they call."""
 
 CHOICES_MAX = 5
 """As many functions are offered when a test calls several."""
@@ -35,11 +38,13 @@ async def tests_of_stubs(ls: CopeServer, uri: str) -> list[Place]:
     module = await _module(ls, uri)
     if module is None:
         return []
+    project = _project(ls, module.file)
 
     def calls_a_stub(test: Place) -> bool:
-        return any(each.place.is_open for each in module.functions(test.line))
+        return any(each.place.is_open for each in module.functions(test.line, project))
 
-    return await asyncio.to_thread(lambda: [test for test in module.tests if calls_a_stub(test)])
+    tests = module.tests[:TESTS_MAX]
+    return await asyncio.to_thread(lambda: [test for test in tests if calls_a_stub(test)])
 
 
 async def function_under_test(ls: CopeServer, document: LspDocument, line: int) -> tuple[LspDocument, int]:
@@ -54,38 +59,42 @@ async def function_under_test(ls: CopeServer, document: LspDocument, line: int) 
     if not ls.client.trusted:
         msg = "a test says something only when it runs, and tests run only in a workspace that you trust"
         raise CopeError(msg)
-    chosen = await _chosen(ls, document, line)
-    opened = await _opened(ls, chosen.file)
+    project = project_of(ls, file_of(document))
+    chosen = await _chosen(ls, document, line, project)
+    opened = await _opened(ls, chosen.file, project)
     target = await asyncio.to_thread(target_named, opened.source, chosen.place.symbol)
     return opened, target.line
 
 
 async def _module(ls: CopeServer, uri: str) -> ModuleOfTests | None:
     """Return what there is to know of a document with tests; None: it has none, or they are not run."""
-    document = ls.document(uri)
+    document, file = ls.document(uri), path_of(uri)
     if (
         document is None
+        or file is None
         or not ls.client.trusted
         or document.language_id != "python"
-        or not uri.startswith("file:")
-        or len(document.source) > CHARACTERS_MAX
-        or not is_test((file := file_of(document)).name)
+        or not is_test(file.name)
     ):
         return None
-    return await asyncio.to_thread(ModuleOfTests, document.source, file, project_of(ls, file))
+    return await ls.tests.of(document, lambda text: asyncio.to_thread(ModuleOfTests, text, file))
 
 
-async def _chosen(ls: CopeServer, document: LspDocument, line: int) -> Tested:
-    module, folders = await _module(ls, document.uri), folders_of(ls) or [file_of(document).parent]
-    called = await asyncio.to_thread(module.functions, line) if module else []
-    found = [each for each in called if not await asyncio.to_thread(may_edit, each.file.as_uri(), folders)]
+def _project(ls: CopeServer, file: Path) -> Project:
+    """Return the project around a file, as the editor has it: what is on the disk may be older."""
+    opened = {name: each.source for each in ls.documents() if (name := path_of(each.uri)) is not None}
+    return Project(project_of(ls, file), opened)
+
+
+async def _chosen(ls: CopeServer, document: LspDocument, line: int, project: Path) -> Tested:
+    found = await _that_may_change(ls, document, line)
     stubs = [each for each in found if each.place.is_open]
     if not found:
         msg = "no function of this project that may be changed is called by this test"
         raise CopeError(msg)
     if len(found) == 1 or len(stubs) == 1:
         return (stubs or found)[0]
-    by_title = {f"{each.place.symbol} ({each.file.name})": each for each in found[:CHOICES_MAX]}
+    by_title = {f"{each.place.symbol} ({_shown(each.file, project)})": each for each in found[:CHOICES_MAX]}
     title = await ask(ls, "Which function shall be mended so that the test passes?", *by_title)
     if title is None:
         msg = "the test calls several functions, and none was chosen"
@@ -93,18 +102,37 @@ async def _chosen(ls: CopeServer, document: LspDocument, line: int) -> Tested:
     return by_title[title]
 
 
-async def _opened(ls: CopeServer, file: Path) -> LspDocument:
+async def _that_may_change(ls: CopeServer, document: LspDocument, line: int) -> list[Tested]:
+    """Return the functions that the test at a line calls and a draft may be written for."""
+    module = await _module(ls, document.uri)
+    if module is None:
+        return []
+    project, folders = _project(ls, module.file), folders_of(ls) or [module.file.parent]
+
+    def found() -> list[Tested]:
+        called = module.functions(line, project)
+        return [each for each in called if not may_edit(each.file.as_uri(), folders)]
+
+    return await asyncio.to_thread(found)
+
+
+async def _opened(ls: CopeServer, file: Path, project: Path) -> LspDocument:
     """Return the document of a file, which the editor opens if it is not open."""
     uri = file.as_uri()
     if ls.document(uri) is None and ls.client.shows_documents:
         shown = ls.window_show_document_async(types.ShowDocumentParams(uri, take_focus=True))
         try:
             async with asyncio.timeout(SHOW_WAIT_S):
-                await shown
-                await ls.opening(uri)
+                if (await shown).success:
+                    await ls.opening(uri)
         except (TimeoutError, JsonRpcException):
             pass
     if (document := ls.document(uri)) is None:
-        msg = f"open {file.name}, in which the function is that this test tests"
+        msg = f"open {_shown(file, project)}, in which the function is that this test tests"
         raise CopeError(msg)
     return document
+
+
+def _shown(file: Path, project: Path) -> str:
+    """Return how people name a file, of which a project may have several with one name."""
+    return file.relative_to(project).as_posix()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cope_lsp.context.target import NoTargetError, Target, is_stub, stubs, target_at, target_named
+from cope_lsp.context.target import NoTargetError, Target, is_stub, places, stubs, target_at, target_named
 
 FILE = '''\
 import re
@@ -161,6 +161,27 @@ def test_a_stub_does_nothing(body: str, expected: bool) -> None:  # noqa: FBT001
 def test_stubs_are_those_that_say_what_they_do() -> None:
     text = FILE + "\n\ndef later(a):\n    pass\n"
     assert [target.symbol for target in stubs(text)] == ["Stock.total"]
+
+
+DEEP = "1 + " * 1_500 + "1"
+"""CPython reads it, and cannot write it down."""
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "if a: pass\nel" * 1_500 + "se: pass",
+        f"def deep(a={DEEP}): pass",
+        f"def deep(a) -> {DEEP}: pass",
+        f"class Deep({DEEP}):\n    def method(self): pass",
+        f"x = {DEEP}",
+    ],
+)
+def test_what_nests_deep_is_no_obstacle(beside: str) -> None:
+    text = f"{beside}\n\n\ndef f(a):\n    pass\n"
+    assert target_named(text, "f").with_body("    return a").endswith("def f(a):\n    return a\n")
+    for place in places(text):
+        assert target_at(text, place.line).symbol == place.symbol
 
 
 def library() -> list[Path]:

@@ -1,5 +1,6 @@
 """Documents follow every edit, with lines and columns as LSP counts them, whatever is in the text."""
 
+import asyncio
 from dataclasses import dataclass
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from cope_lsp.server.documents import LspDocument
+from cope_lsp.server.documents import Derived, LspDocument, LspWorkspace
 from tests.conftest import scaled
 from tests.server.conftest import StartServer
 from tests.server.places import Encoding, units
@@ -167,3 +168,34 @@ def sees_word(client: WireClient, uri: str, position: types.Position) -> bool:
     reason = client.status()["lastSilence"]
     assert reason in {"inside-word", "model-unavailable"}
     return bool(reason == "inside-word")
+
+
+async def test_who_waits_for_a_document_in_vain_leaves_nothing_behind() -> None:
+    workspace = LspWorkspace(None)
+    for name in ("a", "b"):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(workspace.opening(f"file:///{name}.py"), 0.01)
+    waiting = [asyncio.create_task(workspace.opening("file:///a%20b.py")) for _ in range(2)]
+    await asyncio.sleep(0)
+    workspace.put_text_document(types.TextDocumentItem("file:///a b.py", "python", 1, ""))
+    await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert not workspace._waiting
+
+
+async def test_what_follows_from_a_text_is_worked_out_once_per_version() -> None:
+    asked: list[str] = []
+
+    async def length(text: str) -> int:
+        asked.append(text)
+        return len(text)
+
+    derived: Derived[int] = Derived()
+    document = LspDocument("file:///a.py", "ab", 1, "python", None)
+    assert [await derived.of(document, length) for _ in range(3)] == [2, 2, 2]
+    document.apply_change(types.TextDocumentContentChangeWholeDocument("abc"))
+    document.version = 2
+    assert [await derived.of(document, length) for _ in range(3)] == [3, 3, 3]
+    assert asked == ["ab", "abc"]
+    document.version = None
+    assert [await derived.of(document, length) for _ in range(2)] == [3, 3]
+    assert len(asked) == 4, "without a version nobody knows whether it is the same"

@@ -210,6 +210,8 @@ def test_shutdown_does_not_wait_for_a_model_that_is_being_loaded(start_server: S
     assert client.shut_down(SOON_S) == 0
     wait_until(lambda: is_gone(worker), "the worker is gone", SOON_S)
     assert len(client.responses[asked]) == 1
+    client.kill()  # all that it said is here now
+    assert b"Traceback" not in client.errors
 
 
 def test_an_exit_without_shutdown_is_an_error(client: WireClient) -> None:

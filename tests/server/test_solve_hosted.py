@@ -180,12 +180,10 @@ def test_a_plan_that_cannot_be_had_is_no_reason_to_draft_without_it(start: Start
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("COPE_LSP_MODEL_PATH", "/no-model.gguf"), ("COPE_LSP_TESTS_COMMAND", "pytest '")]
+    "broken", [{"COPE_LSP_MODEL_PATH": "/no-model.gguf"}, {"COPE_LSP_TESTS_COMMAND": "pytest '"}]
 )
-def test_no_plan_is_bought_that_nobody_could_follow(
-    start: Start, provider: Provider, name: str, value: str
-) -> None:
-    editor = start("ask", **{name: value})
+def test_no_plan_is_bought_that_nobody_could_follow(start: Start, provider: Provider, broken: Json) -> None:
+    editor = start("ask", **broken)
     solving = editor.solve(editor.open(), withPlan=True)
     assert "error" in editor.client.response(solving, timeout_s=60)
     assert not editor.heard("window/showMessageRequest")

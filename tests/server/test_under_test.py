@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from cope_lsp.server.under_test import SHOW_WAIT_S
 from tests.server.conftest import StartServer
 from tests.server.editor import APPLIES, SHOWS_PROGRESS, STUB, WRITTEN, Editor, start_editor
 from tests.server.wire_client import Json, paused, wait_until
@@ -82,10 +83,71 @@ def test_an_editor_is_asked_to_open_the_file(start: Start) -> None:
     assert editor.client.result(fixing, timeout_s=60)["status"] == "solved"
 
 
-def test_an_editor_that_cannot_open_files_is_told_which_one_to_open(start: Start) -> None:
-    editor = start(APPLIES)
+@pytest.mark.parametrize("said", [{"support": False}, None])
+def test_an_editor_that_cannot_open_files_is_told_which_one_to_open(start: Start, said: Json | None) -> None:
+    editor = start(APPLIES | {"window": {"showDocument": said}})
     answer = editor.client.response(fix(editor, DOUBLE), timeout_s=60)
     assert "open shop.py" in answer["error"]["message"]
+    assert not editor.heard("window/showDocument")
+
+
+def test_an_editor_that_did_not_open_the_file_is_not_waited_for(start: Start) -> None:
+    editor = start(SHOWS)
+    fixing = fix(editor, DOUBLE)
+    asked = editor.asked("window/showDocument")
+    editor.answer(asked, {"success": False})
+    assert "open shop.py" in editor.client.response(fixing, timeout_s=SHOW_WAIT_S / 2)["error"]["message"]
+
+
+def test_what_the_editor_holds_of_a_file_counts_more_than_the_disk(start: Start) -> None:
+    editor = start(APPLIES | LENSES)
+    shop = editor.open(STUB)
+    (editor.project / "shop.py").write_text("")
+    test = editor.open(TEST, "test_shop.py")
+    assert lenses(editor, test) == [DOUBLE, BOTH]
+    editor.type(shop, "    return price * 2\n", line=6)
+    assert lenses(editor, test) == [], "it is written, wherever that is saved"
+    solving = editor.solve(test, OTHER, test=True)
+    assert "error" not in editor.client.response(solving, timeout_s=60)
+
+
+def test_a_hostile_repository_hides_no_other_test(start: Start) -> None:
+    editor = start(APPLIES | LENSES)
+    (editor.project / "loop.py").symlink_to("loop.py")
+    deep = "if a: pass\nel" * 1_500 + "se: pass\n"
+    (editor.project / "deep.py").write_text(f"{deep}\n\ndef f(): pass\n")
+    hostile = f"from loop import a\nfrom {'.' * 500} import b\nfrom deep import f\n{TEST}{deep}"
+    hostile += "\n\ndef test_all():\n    a(), b(), f()\n"
+    uri = editor.open(hostile, "test_shop.py")
+    assert lenses(editor, uri) == [DOUBLE + 3, BOTH + 3]
+    found = editor.client.ask("textDocument/codeAction", action_params(uri, DOUBLE + 3))
+    assert [each["title"] for each in found] == [FIX]
+
+
+def test_functions_of_one_name_are_told_apart_by_where_they_are(start: Start) -> None:
+    editor = start(APPLIES)
+    for folder in ("one", "two"):
+        (editor.project / folder).mkdir()
+        (editor.project / folder / "goods.py").write_text("def total():\n    return 1\n")
+    text = "import one.goods, two.goods\n\n\ndef test_it():\n    one.goods.total() == two.goods.total()\n"
+    fixing = editor.solve(editor.open(text, "test_goods.py"), 3, test=True)
+    asked = editor.asked("window/showMessageRequest")
+    titles = [action["title"] for action in asked["params"]["actions"]]
+    assert titles == ["total (one/goods.py)", "total (two/goods.py)"]
+    editor.answer(asked, {"title": titles[1]})
+    message = editor.client.response(fixing, timeout_s=60)["error"]["message"]
+    assert message.startswith("open two/goods.py")
+
+
+def action_params(uri: str, line: int) -> Json:
+    where = {"start": {"line": line, "character": 0}, "end": {"line": line, "character": 0}}
+    return {"textDocument": {"uri": uri}, "range": where, "context": {"diagnostics": []}}
+
+
+def lenses(editor: Editor, uri: str) -> list[int]:
+    """Return the lines above which lenses stand."""
+    found = editor.client.ask("textDocument/codeLens", {"textDocument": {"uri": uri}})
+    return [each["range"]["start"]["line"] for each in found]
 
 
 def test_of_several_functions_the_user_chooses(start: Start) -> None:
@@ -154,22 +216,16 @@ def test_each_test_has_an_action_and_those_of_stubs_a_lens(start: Start) -> None
     editor = start(APPLIES | LENSES)
     uri = editor.open(TEST, "test_shop.py")
     for line, expected in ((0, []), (DOUBLE, [FIX]), (OTHER, [FIX]), (OTHER + 1, [FIX])):
-        where = {"start": {"line": line, "character": 0}, "end": {"line": line, "character": 0}}
-        params = {"textDocument": {"uri": uri}, "range": where, "context": {"diagnostics": []}}
-        found = editor.client.ask("textDocument/codeAction", params)
+        found = editor.client.ask("textDocument/codeAction", action_params(uri, line))
         assert [each["title"] for each in found] == expected
-    lenses = editor.client.ask("textDocument/codeLens", {"textDocument": {"uri": uri}})
-    assert [(each["range"]["start"]["line"], each["command"]["title"]) for each in lenses] == [
-        (DOUBLE, FIX),
-        (BOTH, FIX),
-    ]
-    assert lenses[0]["command"]["arguments"][0]["test"] is True
+    assert lenses(editor, uri) == [DOUBLE, BOTH]
+    for lens in editor.client.ask("textDocument/codeLens", {"textDocument": {"uri": uri}}):
+        assert lens["command"]["title"] == FIX
+        assert lens["command"]["arguments"][0]["test"] is True
 
 
 def test_without_trust_tests_have_neither(start: Start) -> None:
     editor = start(APPLIES | LENSES, trusted=False)
     uri = editor.open(TEST, "test_shop.py")
-    where = {"start": {"line": DOUBLE, "character": 0}, "end": {"line": DOUBLE, "character": 0}}
-    params = {"textDocument": {"uri": uri}, "range": where, "context": {"diagnostics": []}}
-    assert editor.client.ask("textDocument/codeAction", params) == []
-    assert editor.client.ask("textDocument/codeLens", {"textDocument": {"uri": uri}}) == []
+    assert editor.client.ask("textDocument/codeAction", action_params(uri, DOUBLE)) == []
+    assert lenses(editor, uri) == []

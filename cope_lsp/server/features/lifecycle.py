@@ -77,7 +77,7 @@ def _client(raw: Mapping[str, Any], options: Mapping[str, Any], *, reads_markdow
         confirms_edits=annotates and name in _CONFIRMING,
         trusted=options.get("trusted") is True,
         asks_about_calls=options.get("consent") is True,
-        shows_documents="showDocument" in window,
+        shows_documents=_dig(window, "showDocument").get("support") is True,
     )
 
 

@@ -25,7 +25,7 @@ from lsprotocol import types
 from cope_lsp.cascade.code import CodeTask
 from cope_lsp.cascade.outcome import Outcome
 from cope_lsp.cascade.plan import Plan, PlanKind, Plans
-from cope_lsp.context.target import target_at
+from cope_lsp.context.target import CHARACTERS_MAX, target_at
 from cope_lsp.errors import CopeError
 from cope_lsp.server.applying import apply_if_wanted
 from cope_lsp.server.asking import tell
@@ -34,7 +34,7 @@ from cope_lsp.server.documents import LspDocument
 from cope_lsp.server.edits import workspace_edit
 from cope_lsp.server.features import status
 from cope_lsp.server.latest import Superseded
-from cope_lsp.server.outline import CHARACTERS_MAX, refusal
+from cope_lsp.server.outline import refusal
 from cope_lsp.server.planning import Prepared, paid_once
 from cope_lsp.server.progress import Progress
 from cope_lsp.server.server import CopeServer
