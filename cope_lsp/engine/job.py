@@ -49,3 +49,12 @@ class Job:
     def usage(self) -> Usage:
         """What it has cost so far."""
         return Usage(len(self.prompt), self.cached, self.output_tokens, self.prefill_s, self.decode_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A portion of a prompt that is being evaluated."""
+
+    job_id: int
+    worth_finishing_at: float
+    """From when on it is not interrupted any more (monotonic seconds)."""

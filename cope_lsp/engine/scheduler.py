@@ -13,11 +13,17 @@ from dataclasses import replace
 
 from cope_lsp.engine.draft_model import DraftModel
 from cope_lsp.engine.guesser import Guesser
-from cope_lsp.engine.job import Draft, Job
+from cope_lsp.engine.job import Draft, Job, Reading
 from cope_lsp.engine.lanes import Lane, Lanes
 from cope_lsp.engine.llama import DecodeError, InterruptedBatchError, LlamaContext, LlamaModel, NoSpaceError
 from cope_lsp.engine.patience import Patience
-from cope_lsp.engine.portion import PREFILL_TOKENS_MIN, Portion
+from cope_lsp.engine.portion import (
+    BATCH_SECONDS_MAX,
+    INTERRUPTIBLE_SECONDS_MAX,
+    PREFILL_TOKENS_MIN,
+    WORTH_FINISHING,
+    Portion,
+)
 from cope_lsp.engine.prompting import prompt_tokens
 from cope_lsp.engine.sampler import Sampler, log_probability
 from cope_lsp.engine.speculation import Lookup
@@ -54,12 +60,12 @@ class Scheduler:
         self._lanes = Lanes(context, settings.sequences, settings.parked_bytes_max)
         self._jobs: dict[int, Job] = {}
         self._ahead: Job | None = None
-        self._portion = Portion()
+        self._portion = Portion(INTERRUPTIBLE_SECONDS_MAX if model.forgets_ends else BATCH_SECONDS_MAX)
         self._patience = Patience(self._portion)
         self._speculates = settings.speculation != "never" and model.forgets_ends
         self._guesser = Guesser(draft_model, always=settings.speculation == "always")
-        self.reading: int | None = None
-        """The job whose prompt is being evaluated, for whoever may want to interrupt that."""
+        self.reading: Reading | None = None
+        """What is being read now, for whoever may want to interrupt it."""
         self._calibrate()
 
     @property
@@ -169,7 +175,9 @@ class Scheduler:
             self._begin_drafts(job)
             self._queue(job.drafts)
         try:
-            self.reading = job.id
+            self.reading = Reading(
+                job.id, time.monotonic() + WORTH_FINISHING * self._portion.seconds(end - begin)
+            )
             took = self._decode()
         except InterruptedBatchError:
             self._context.drop()

@@ -77,10 +77,12 @@ class Service:
         its end.
         """
         reading = self._scheduler.reading
-        owner = None if reading is None else self._owners.get(reading)
+        if reading is None or time.monotonic() >= reading.worth_finishing_at:
+            return
+        owner = self._owners.get(reading.job_id)
         match letter.message:
             case Generate(generation=generation):
-                urgent = reading == READ_AHEAD or (owner is not None and generation.priority == "interactive")
+                urgent = reading.job_id == READ_AHEAD or generation.priority == "interactive"
             case Cancel(id=client_id):
                 urgent = owner == (letter.sender, client_id)
             case None:
