@@ -20,7 +20,7 @@ from rich.text import Text
 
 from cope_lsp.cli import demo_solve
 from cope_lsp.config import Loaded
-from cope_lsp.engine.process import kill_child
+from cope_lsp.engine.child import kill_child
 from cope_lsp.errors import CopeError
 from cope_lsp.models import catalog
 from cope_lsp.text import TextBuffer, units

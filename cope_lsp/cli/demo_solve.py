@@ -22,7 +22,7 @@ from rich.markup import escape
 
 from cope_lsp.cascade import understudy
 from cope_lsp.egress import offline
-from cope_lsp.engine.process import kill_child
+from cope_lsp.engine.child import kill_child
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.models import catalog
 from cope_lsp.models.local import LocalModel

@@ -16,8 +16,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
+from cope_lsp.engine.child import KILL_SIGNAL, WORKER_ENVIRONMENT, kill_child
 from cope_lsp.engine.deaths import last_words
-from cope_lsp.engine.local_socket import PATH_BYTES_MAX, NoSocketError, connect, peer_pid, private_folder
+from cope_lsp.engine.local_socket import (
+    PATH_BYTES_MAX,
+    TAKEN,
+    NoSocketError,
+    connect,
+    peer_pid,
+    private_folder,
+)
 from cope_lsp.engine.neighbours import SOCKET_SUFFIX
 from cope_lsp.engine.wire import (
     HEADER_BYTES,
@@ -31,22 +39,14 @@ from cope_lsp.engine.wire import (
 from cope_lsp.errors import EngineUnavailableError
 from cope_lsp.version import __version__
 
-WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
-"""By default OpenMP's threads spin at barriers. Beside any other busy process (a compiler, say) each barrier
-then lasts a time slice of the system: measured 10 to 15 times slower than with threads that go to sleep."""
-
 JOIN_S = 20.0
 """How long a shared engine may take to listen; one that ends at this moment is gone after half a second."""
 CONNECT_S = 1.0
 RETRY_S = 0.02
 
 _COMMAND = (sys.executable, "-P", "-m", "cope_lsp.engine.worker")  # -P: a repository's json.py is not ours
-TAKEN = 3
-"""The exit status of an engine whose place another one has."""
-
 _LAST_LINES = 20
 _LAST_BYTES = 4096
-_KILL_SIGNAL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has but the latter, and it kills
 
 
 class StartError(EngineUnavailableError):
@@ -153,16 +153,6 @@ class OwnLink:
             self._printed.extend(chunk.decode("utf-8", "replace").splitlines())
 
 
-def kill_child(process: asyncio.subprocess.Process) -> None:
-    """Kill a child that may be dead already.
-
-    `Process.kill` would reap a dead one behind asyncio's back, which then complains and invents a status.
-    """
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, _KILL_SIGNAL)
-
-
 # -- an engine that windows share ---------------------------------------------------------------------
 
 
@@ -229,9 +219,9 @@ class SharedLink:
         """See `Link`."""
         with contextlib.suppress(OSError):
             if self._process is not None:
-                signal.pidfd_send_signal(self._process, _KILL_SIGNAL)
+                signal.pidfd_send_signal(self._process, KILL_SIGNAL)
             elif self.pid:
-                os.kill(self.pid, _KILL_SIGNAL)
+                os.kill(self.pid, KILL_SIGNAL)
         await self.leave()
 
     def printed(self) -> Sequence[str]:

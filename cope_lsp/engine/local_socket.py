@@ -19,6 +19,9 @@ from cope_lsp.errors import CopeError
 PATH_BYTES_MAX = 100
 """The address of a Unix socket has 108 bytes on Linux and 104 on macOS, the last of them zero."""
 
+TAKEN = 3
+"""The exit status of a process that was to listen where another one does."""
+
 Socket = socket.socket
 
 _CREDENTIALS = struct.Struct("3i")

@@ -16,12 +16,10 @@ from cope_lsp.engine.deaths import Deaths, last_words
 from cope_lsp.engine.foreign import NotAModel
 from cope_lsp.engine.header import read_header
 from cope_lsp.engine.link import (
-    WORKER_ENVIRONMENT,
     Link,
     OwnLink,
     SharedLink,
     StartError,
-    kill_child,
     place_of,
     receive,
 )
@@ -43,8 +41,6 @@ from cope_lsp.engine.wire import (
 )
 from cope_lsp.errors import CopeError, EngineUnavailableError, FrameError, GenerationError, ModelFileError
 from cope_lsp.values import Generation, ModelInfo, ModelState, Sample, Usage
-
-__all__ = ["WORKER_ENVIRONMENT", "EngineProcess", "kill_child"]
 
 RESTARTS_MAX = 3
 LOAD_TIMEOUT_S = 120.0

@@ -12,13 +12,11 @@ from typing import NoReturn
 
 from cope_lsp.engine.clients import Clients
 from cope_lsp.engine.connection import Connection, Letter
+from cope_lsp.engine.local_socket import TAKEN
 from cope_lsp.engine.neighbours import make_room
 from cope_lsp.engine.wire import WIRE_VERSION, Open, Refused
 from cope_lsp.errors import ModelFileError
 from cope_lsp.stdio import claim_stdio
-
-TAKEN = 3
-"""The exit status when another engine has the place."""
 
 FIRST_CLIENT_S = 10.0
 """Who starts an engine connects to it at once; one that died before must not leave an engine behind."""

@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
+from cope_lsp.engine.child import WORKER_ENVIRONMENT
 from cope_lsp.engine.deaths import Deaths
 from cope_lsp.engine.foreign import NotAModel
 from cope_lsp.engine.header import Header, read_header
-from cope_lsp.engine.process import LOAD_TIMEOUT_S, WORKER_ENVIRONMENT
+from cope_lsp.engine.process import LOAD_TIMEOUT_S
 from cope_lsp.engine.threads import thread_count
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.errors import CopeError, EngineUnavailableError, GenerationError, ModelFileError

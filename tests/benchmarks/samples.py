@@ -5,6 +5,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+from cope_lsp.engine.header import Header, read_header
 from cope_lsp.engine.process import EngineProcess
 from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.values import Generation, Limits, Sample, Sampling, Text
@@ -16,18 +17,26 @@ TOKENS = 48
 DRAWS_MAX = 60
 PROMPT_TOKENS = 600
 CONTEXT_TOKENS = 2048
-WHAT = f"{SAMPLES} samples of {TOKENS} tokens on a prefix of {PROMPT_TOKENS}"
 
 
 async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> list[Measurement]:
     """Measure the three ways one after the other, each on prompts that it has not seen."""
-    ours = median(await _engine(model, threads, repetitions))
-    server = median(_server(model, threads, repetitions))
-    sequence = median(_high_level(model, threads, repetitions))
+    prefix = _prefix_tokens(model)
+    ours = median(await _engine(model, prefix, threads, repetitions))
+    server = median(_server(model, prefix, threads, repetitions))
+    sequence = median(_high_level(model, prefix, threads, repetitions))
+    what = f"{name}: {SAMPLES} samples of {TOKENS} tokens on a prefix of {prefix}"
     return [
-        Measurement(f"{name}: {WHAT}", "s", ours, f"llama-server, n: {SAMPLES}", server),
-        Measurement(f"{name}: {WHAT}", "s", ours, "high-level Llama, in sequence", sequence),
+        Measurement(what, "s", ours, f"llama-server, n: {SAMPLES}", server),
+        Measurement(what, "s", ours, "high-level Llama, in sequence", sequence),
     ]
+
+
+def _prefix_tokens(model: Path) -> int:
+    """Return how long a prefix is: llama-server takes none that is longer than a model was trained on."""
+    header = read_header(model)
+    assert isinstance(header, Header)
+    return min(PROMPT_TOKENS, (header.context_tokens or PROMPT_TOKENS + 2 * TOKENS) - 2 * TOKENS)
 
 
 def _prompt(number: int) -> str:
@@ -35,13 +44,13 @@ def _prompt(number: int) -> str:
     return f"# {number}\nVALUES = {{\n" + '    "a": 1,\n' * PROMPT_TOKENS
 
 
-async def _engine(model: Path, threads: int, repetitions: int) -> list[float]:
+async def _engine(model: Path, prefix: int, threads: int, repetitions: int) -> list[float]:
     engine = EngineProcess(model, EngineSettings(threads=threads, context_tokens=CONTEXT_TOKENS))
     try:
         await engine.start()
         complete: list[float] = []
         for number in range(DRAWS_MAX):  # a run with a sample that ended early is not counted
-            seconds, tokens = await _draw(engine, number)
+            seconds, tokens = await _draw(engine, prefix, number)
             complete += [seconds] if tokens == SAMPLES * TOKENS else []
             if len(complete) == repetitions:
                 return complete
@@ -52,8 +61,8 @@ async def _engine(model: Path, threads: int, repetitions: int) -> list[float]:
     raise AssertionError(msg)
 
 
-async def _draw(engine: EngineProcess, number: int) -> tuple[float, int]:
-    prompt = (Text(_prompt(number), PROMPT_TOKENS, "head"),)
+async def _draw(engine: EngineProcess, prefix: int, number: int) -> tuple[float, int]:
+    prompt = (Text(_prompt(number), prefix, "head"),)
     sampling = Sampling(temperature=0.8, seed=number)
     wanted = Generation(prompt, Limits(TOKENS, 120.0), sampling, SAMPLES, "batch")
     started = time.perf_counter()
@@ -62,11 +71,16 @@ async def _draw(engine: EngineProcess, number: int) -> tuple[float, int]:
     return time.perf_counter() - started, tokens
 
 
-def _server(model: Path, threads: int, repetitions: int) -> list[float]:
+def _server(model: Path, prefix: int, threads: int, repetitions: int) -> list[float]:
     with llama_server(model, threads=threads, slots=SAMPLES) as address:
         seconds = []
         for number in range(repetitions):
-            body = {"prompt": _tokens(address, number), "n": SAMPLES, "n_predict": TOKENS, "seed": number}
+            body = {
+                "prompt": _tokens(address, prefix, number),
+                "n": SAMPLES,
+                "n_predict": TOKENS,
+                "seed": number,
+            }
             options = {"ignore_eos": True, "cache_prompt": False, "temperature": 0.8, "top_k": 40}
             started = time.perf_counter()
             answers = post(address, "/completion", body | options)
@@ -75,12 +89,12 @@ def _server(model: Path, threads: int, repetitions: int) -> list[float]:
         return seconds
 
 
-def _tokens(address: str, number: int) -> list[int]:
+def _tokens(address: str, prefix: int, number: int) -> list[int]:
     tokens: list[int] = post(address, "/tokenize", {"content": _prompt(number)})["tokens"]
-    return tokens[:PROMPT_TOKENS]
+    return tokens[:prefix]
 
 
-def _high_level(model: Path, threads: int, repetitions: int) -> list[float]:
+def _high_level(model: Path, prefix: int, threads: int, repetitions: int) -> list[float]:
     from llama_cpp import Llama  # noqa: PLC0415 - native code, wanted by this one measurement
 
     llama: Any = Llama(
@@ -88,7 +102,7 @@ def _high_level(model: Path, threads: int, repetitions: int) -> list[float]:
     )
     seconds = []
     for number in range(repetitions):
-        tokens = llama.tokenize(_prompt(number).encode(), add_bos=False)[:PROMPT_TOKENS]
+        tokens = llama.tokenize(_prompt(number).encode(), add_bos=False)[:prefix]
         started = time.perf_counter()
         for seed in range(SAMPLES):
             llama.create_completion(tokens, max_tokens=TOKENS, temperature=0.8, seed=seed)
