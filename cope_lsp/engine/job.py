@@ -42,6 +42,8 @@ class Job:
     is_shortened: bool = False
     """Whether less of the prompt is shown than would be worth it, since somebody waits."""
     output_tokens: int = 0
+    step_s: float = 0.0
+    """How long it took to draw the newest token of each draft."""
     prefill_s: float = 0.0
     decode_s: float = 0.0
 
@@ -53,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A portion of a prompt that is being evaluated."""
+    """A batch that is being evaluated: a portion of a prompt, or the next token of several drafts."""
 
     job_id: int
     worth_finishing_at: float

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from cope_lsp.engine.decoder import Decoder
 from cope_lsp.engine.draft_model import DraftModel
 from cope_lsp.engine.guesser import Guesser
 from cope_lsp.engine.job import Draft, Job, Reading
@@ -21,7 +22,6 @@ from cope_lsp.engine.portion import (
     BATCH_SECONDS_MAX,
     INTERRUPTIBLE_SECONDS_MAX,
     PREFILL_TOKENS_MIN,
-    WORTH_FINISHING,
     Portion,
 )
 from cope_lsp.engine.prompting import prompt_tokens
@@ -64,9 +64,13 @@ class Scheduler:
         self._patience = Patience(self._portion)
         self._speculates = settings.speculation != "never" and model.forgets_ends
         self._guesser = Guesser(draft_model, always=settings.speculation == "always")
-        self.reading: Reading | None = None
-        """What is being read now, for whoever may want to interrupt it."""
+        self._decoder = Decoder(context, self._lanes)
         self._calibrate()
+
+    @property
+    def reading(self) -> Reading | None:
+        """What is evaluated now and can be interrupted, for whoever may want to."""
+        return self._decoder.reading
 
     @property
     def idle(self) -> bool:
@@ -175,17 +179,12 @@ class Scheduler:
             self._begin_drafts(job)
             self._queue(job.drafts)
         try:
-            self.reading = Reading(
-                job.id, time.monotonic() + WORTH_FINISHING * self._portion.seconds(end - begin)
-            )
-            took = self._decode()
+            took = self._decoder.decode(job, self._portion.seconds(end - begin))
         except InterruptedBatchError:
             self._context.drop()
             self._context.forget(job.lane.sequence, begin)
             job.lane.tokens, job.evaluated = job.prompt[:begin], begin
             return
-        finally:
-            self.reading = None
         job.prefill_s += took
         self._portion.learn(end - begin, took)
         self._insert_moved(job)
@@ -198,7 +197,7 @@ class Scheduler:
         for tokens in (1, min(PREFILL_TOKENS_MIN, self._context.room), 1):
             for position in range(tokens):
                 self._context.add(token, position, lane.sequence, logits=position == tokens - 1)
-            took = self._decode()
+            took = self._decoder.decode(None, 0.0)
             self._portion.learn(tokens, took)
             self._lanes.forget(lane)
         self._patience.learn(took)
@@ -236,8 +235,13 @@ class Scheduler:
         alone = job.drafts[0] if job.generation.samples == 1 else None
         if alone is not None:
             self._guess(alone, job.generation.limits)
-        took = self._decode(alone)
+        try:
+            took = self._decoder.decode(job, job.step_s if alone is None else 0.0)
+        except InterruptedBatchError:
+            self._context.drop()  # the drafts are as they were
+            return True
         job.decode_s += time.perf_counter() - started
+        job.step_s = took
         before = job.output_tokens
         self._sample(job)
         if alone is not None:
@@ -372,24 +376,3 @@ class Scheduler:
             self._lanes.forget(job.lane)
         for draft in job.drafts:
             self._lanes.forget(draft.lane)
-
-    def _decode(self, guessing: Draft | None = None) -> float:
-        """Decode the batch and return the seconds it took; a prompt's may be interrupted.
-
-        When there is no room, guesses are given up first, and then what idle lanes remember.
-        """
-        started = time.perf_counter()
-        while True:
-            try:
-                self._context.decode()
-                return time.perf_counter() - started
-            except InterruptedBatchError:
-                if self.reading is not None:
-                    raise
-                self._context.go_on()  # one more token takes no longer than to begin again
-            except NoSpaceError:
-                if guessing is not None and guessing.guesses:
-                    self._context.drop(len(guessing.guesses))
-                    guessing.guesses.clear()
-                elif not self._lanes.make_room():
-                    raise

@@ -338,6 +338,23 @@ def test_a_prompt_whose_reading_was_interrupted_is_read_on(flat: Path, samples: 
     bench.close()
 
 
+def test_drafts_whose_growth_was_interrupted_grow_on(flat: Path) -> None:
+    bench = Bench(flat)
+    long = wanted(LINES, tokens=30, samples=8, batch=True)
+    cold = bench.texts(long)
+    job = bench.submit(long)
+    while not bench.scheduler.idle:
+        bench.context.interrupt()
+        bench.scheduler.step()
+        bench.context.go_on()
+        bench.scheduler.step()
+    samples = [each.sample for each in bench.sent if isinstance(each, Drawn) and each.id == job]
+    assert [sample.text for sample in sorted(samples, key=lambda sample: sample.index)] == cold
+    assert bench.context.interrupted > 20
+    bench.check_lanes()
+    bench.close()
+
+
 def test_a_state_that_is_carried_along_is_not_interrupted(recurrent: Path) -> None:
     bench = Bench(recurrent)
     cold = bench.texts(wanted(LINES))

@@ -36,12 +36,12 @@ def service() -> Service:
 @pytest.fixture(autouse=True)
 def quiet(service: Service) -> Iterator[None]:
     yield
-    service._scheduler.reading = None
+    service._scheduler._decoder.reading = None
     service._context.go_on()
 
 
 def interrupts(service: Service, letter: Letter, *, job: int = 1, until: float = math.inf) -> bool:
-    service._scheduler.reading = Reading(job, until)
+    service._scheduler._decoder.reading = Reading(job, until)
     service.glance(letter)
     return bool(service._context._interrupt[0] != b"\0")
 
