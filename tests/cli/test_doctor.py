@@ -20,6 +20,7 @@ SUBJECTS = [
     "languages",
     "GPU",
     "ghost text",
+    "shared engine",
     "hosted model",
     "API key",
     "budget",
@@ -44,6 +45,7 @@ def test_all_is_well_without_any_setting(shell: Shell) -> None:
     assert found["model"]["fact"].startswith("cope-nano-v1 ")
     assert found["languages"]["fact"] == "python; silent in others"
     assert found["ghost text"]["state"] == "ok", found["ghost text"]
+    assert "cope-nano-v1.gguf: 1 client, " in found["shared engine"]["fact"]
 
 
 def test_the_report_is_a_table_for_people(shell: Shell) -> None:
