@@ -89,8 +89,10 @@ class Lanes:
         best = max(idle, key=lambda lane: known[lane.sequence])
         if self._bring_back(idle[0], prompt, mark, known[best.sequence] + PARKED_TOKENS_MIN):
             return idle[0]
+        if not best.tokens:  # it may be parked by now, to make room
+            return idle[0]
         shared = known[best.sequence]
-        return best if 2 * shared >= min(len(prompt), max(1, len(best.tokens))) else idle[0]
+        return best if 2 * shared >= min(len(prompt), len(best.tokens)) else idle[0]
 
     def _known(self, tokens: list[int], prompt: list[int], mark: int | None) -> int:
         """Return how many tokens of a prompt are among remembered ones, those that can be moved included."""
@@ -107,6 +109,7 @@ class Lanes:
         self._park(lane)
         while not self._context.restore(lane.sequence, parked.state):
             if not self.make_room():
+                self._parked.append(parked)
                 return False
         lane.tokens, lane.drift = list(parked.tokens), parked.drift
         return True

@@ -19,6 +19,7 @@ from typing import Protocol
 from cope_lsp.engine.child import KILL_SIGNAL, WORKER_ENVIRONMENT, kill_child
 from cope_lsp.engine.deaths import last_words
 from cope_lsp.engine.local_socket import (
+    CANNOT_LISTEN,
     PATH_BYTES_MAX,
     TAKEN,
     NoSocketError,
@@ -76,6 +77,10 @@ class Link(Protocol):
 
     async def kill(self) -> None:
         """End the engine, whoever uses it."""
+        ...
+
+    def has_left(self) -> bool:
+        """Whether an engine that is gone ended on purpose: it may be gone before it could be heard."""
         ...
 
     def printed(self) -> Sequence[str]:
@@ -142,6 +147,10 @@ class OwnLink:
                 await self._process.stdin.wait_closed()
         await self._listening
 
+    def has_left(self) -> bool:
+        """See `Link`."""
+        return False
+
     def printed(self) -> Sequence[str]:
         """See `Link`."""
         return self._printed
@@ -170,9 +179,11 @@ class SharedLink:
         self._writer = writer
         self._path = path
         self.pid = peer_pid(writer.get_extra_info("socket")) or 0
-        self.is_mine = self.pid == started_pid
+        self.is_mine = started_pid is not None and self.pid in {0, started_pid}
         # A process id may be given to another process; a descriptor of the process stays with it.
-        self._process = os.pidfd_open(self.pid) if self.pid and hasattr(os, "pidfd_open") else None
+        self._process: int | None = None
+        with contextlib.suppress(AttributeError, OSError):  # of Linux, and not of every one
+            self._process = os.pidfd_open(self.pid)
 
     @classmethod
     async def join(cls, path: Path) -> "SharedLink":
@@ -186,7 +197,7 @@ class SharedLink:
         try:
             return await cls._join(path, starting)
         except BaseException:
-            starting.kill()  # nobody is going to use it
+            starting.give_up()
             raise
 
     @classmethod
@@ -223,6 +234,10 @@ class SharedLink:
             elif self.pid:
                 os.kill(self.pid, KILL_SIGNAL)
         await self.leave()
+
+    def has_left(self) -> bool:
+        """See `Link`. Who ends on purpose takes its socket away first."""
+        return not self._path.exists()
 
     def printed(self) -> Sequence[str]:
         """See `Link`."""
@@ -266,13 +281,16 @@ class _Starting:
             StartError: it died.
         """
         status = None if self._process is None else self._process.poll()
+        if status == CANNOT_LISTEN:
+            raise NoSocketError(f"nothing can listen at {self._path}")
         if status not in {None, 0, TAKEN}:
             raise StartError(_end_of_log(self._path))
         if self._process is None or status is not None:
             self._process = _start(self._path)
 
-    def kill(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+    def give_up(self) -> None:
+        """Kill it, unless it listens: then others may have come to it, and if none has it ends by itself."""
+        if self._process is not None and self._process.poll() is None and not self._path.exists():
             self._process.kill()
 
 

@@ -220,9 +220,8 @@ class LlamaModel:
 
     def _metadata(self, key: str) -> str:
         buffer = (ctypes.c_char * 1024)()
-        length = api.llama_model_meta_val_str(
-            self.pointer, key.encode(), ctypes.cast(buffer, ctypes.c_char_p), 1024
-        )
+        text = ctypes.cast(buffer, ctypes.c_char_p)
+        length = api.llama_model_meta_val_str(self.pointer, key.encode(), text, 1024)
         return buffer.value.decode("utf-8", "replace") if length > 0 else ""
 
 
@@ -256,10 +255,12 @@ class LlamaContext:
         self.context_tokens: int = api.llama_n_ctx(self.pointer)
         self._interruptible = model.forgets_ends
         self._interrupt = ctypes.create_string_buffer(2)
-        # llama.cpp asks between two steps of its graph whether to go on, on threads that must not wait for
-        # Python: the length of a text in memory says it, which is no longer zero once a character is written.
-        asked = ctypes.cast(ctypes.CDLL(None).strlen, api.ggml_abort_callback)
-        api.llama_set_abort_callback(self.pointer, asked, ctypes.cast(self._interrupt, ctypes.c_void_p))
+        # llama.cpp asks between two steps of its graph whether to stop, on threads that must not wait for
+        # Python: the length of a text in memory says it, which is not zero once a character is written.
+        strlen = ctypes.CDLL("msvcrt" if os.name == "nt" else None).strlen
+        self._asked = ctypes.cast(strlen, api.ggml_abort_callback)
+        self._is_shifted = False
+        self._ask(self._asked)
         self._row_type = ctypes.c_float * model.vocab_size
         self._decode = api.llama_decode
 
@@ -281,12 +282,12 @@ class LlamaContext:
         return row
 
     def interrupt(self) -> None:
-        """Let the batch that is being evaluated end within milliseconds, and the next ones; for any thread.
-
-        A state that is carried along could not be brought back, so there nothing is interrupted.
-        """
-        if self._interruptible:
+        """Let the batch that is evaluated now end within milliseconds, and the next ones; for any thread."""
+        if self._interruptible:  # a state that is carried along could not be brought back
             self._interrupt[0] = b"!"
+
+    def _ask(self, asked: Any) -> None:
+        api.llama_set_abort_callback(self.pointer, asked, ctypes.cast(self._interrupt, ctypes.c_void_p))
 
     def go_on(self) -> None:
         """Let batches be evaluated to their end again."""
@@ -300,7 +301,12 @@ class LlamaContext:
             InterruptedBatchError: somebody interrupted it; the batch is kept, and nothing of it remembered.
             DecodeError: llama.cpp failed; the batch is emptied.
         """
+        if self._is_shifted:  # interrupted while it moves layer by layer, it would move the first ones twice
+            self._ask(api.ggml_abort_callback())
         status = self._decode(self.pointer, self._batch)
+        if self._is_shifted:
+            self._ask(self._asked)
+            self._is_shifted = False
         if status == 1:
             raise NoSpaceError("the context is full")
         if status == _ABORTED:
@@ -347,6 +353,7 @@ class LlamaContext:
 
     def shift(self, sequence: int, start: int, end: int, by: int) -> None:
         """Move what a sequence remembers from `start` to before `end`; no other may share it."""
+        self._is_shifted = True
         api.llama_memory_seq_add(self._memory, sequence, start, end, by)
 
     def close(self) -> None:

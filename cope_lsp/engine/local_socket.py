@@ -21,6 +21,8 @@ PATH_BYTES_MAX = 100
 
 TAKEN = 3
 """The exit status of a process that was to listen where another one does."""
+CANNOT_LISTEN = 4
+"""The exit status of one that cannot, as on some network file systems."""
 
 Socket = socket.socket
 
@@ -40,19 +42,21 @@ def private_folder() -> Path:
     """
     if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
         raise NoSocketError("this system has no Unix sockets")
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # where there is no XDG_RUNTIME_DIR it takes a folder in /tmp, and warns
-        folder = user_runtime_path("cope-lsp", appauthor=False)
     try:
+        folder = _runtime_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for each in (folder.parent, folder):
             _check_owner(each, each.lstat())
         folder.chmod(0o700)
     except OSError as error:
-        raise NoSocketError(f"{folder}: {error.strerror}") from error
+        raise NoSocketError(str(error)) from error
     return folder
+
+
+def _runtime_folder() -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it takes a folder in /tmp, and warns
+        return user_runtime_path("cope-lsp", appauthor=False)
 
 
 def _check_owner(folder: Path, found: os.stat_result) -> None:
@@ -133,9 +137,11 @@ def peer_pid(connection: Socket) -> int | None:
 
 def _peer(connection: Socket) -> tuple[int, int] | None:
     """Return (process id, user id) of the other end; None where the system does not tell."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return None
     with contextlib.suppress(OSError):
+        if sys.platform == "darwin":  # SOL_LOCAL, LOCAL_PEERPID of sys/un.h; it tells nothing of users
+            return connection.getsockopt(0, 2), os.getuid()
+        if not hasattr(socket, "SO_PEERCRED"):
+            return None
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         pid, uid, _ = _CREDENTIALS.unpack(raw)
         return pid, uid

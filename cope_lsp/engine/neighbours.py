@@ -47,7 +47,11 @@ def resident_bytes() -> int:
     with contextlib.suppress(OSError):
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
-    return 0
+    try:
+        import resource  # noqa: PLC0415  # Windows has none
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # the most it ever held: bytes on macOS
 
 
 def _ask(path: Path, question: Inquire | Unload) -> Message | None:

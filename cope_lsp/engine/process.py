@@ -48,6 +48,7 @@ ANSWER_GRACE_S = 5.0
 """How long after its deadline or its cancellation a generation may stay unanswered before the worker
 counts as hung and is killed."""
 
+CATCH_UP_S = 0.2
 STATUS_S = 2.0
 JOINS_MAX = 5
 """A shared engine may end just when somebody comes; then another is started."""
@@ -276,7 +277,7 @@ class EngineProcess:
                         left = True
         if self._worker is worker:
             self._worker = None
-            if left:
+            if left or worker.link.has_left():
                 await worker.link.leave()
             else:
                 await worker.link.kill()
@@ -297,7 +298,7 @@ class EngineProcess:
         self, worker: _Worker, queue: asyncio.Queue[_Answer], deadline: float
     ) -> Drawn | Finished:
         try:
-            answer = await asyncio.wait_for(queue.get(), max(0.0, deadline - time.monotonic()))
+            answer = await _soon(queue, deadline)
         except TimeoutError:
             if self._worker is not worker:  # another generation noticed first: it hung once
                 raise EngineUnavailableError(f"the engine died{last_words(worker.link.printed())}") from None
@@ -322,6 +323,19 @@ class EngineProcess:
                 pass
         worker.answers.pop(job_id, None)
         worker.tasks[:] = [task for task in worker.tasks if not task.done()]
+
+
+async def _soon(queue: asyncio.Queue[_Answer], deadline: float) -> _Answer:
+    """Return the next answer.
+
+    Raises:
+        TimeoutError: none came before the deadline, and none since. Where we stood still ourselves, as after
+            Ctrl-Z, what came meanwhile is only now read.
+    """
+    try:
+        return await asyncio.wait_for(queue.get(), max(0.0, deadline - time.monotonic()))
+    except TimeoutError:
+        return await asyncio.wait_for(queue.get(), CATCH_UP_S)
 
 
 def _result(answer: Drawn | Finished) -> Sample | Usage:

@@ -175,7 +175,8 @@ class Scheduler:
         begin, job.evaluated = job.evaluated, end
         job.lane.tokens = job.prompt[:end]
         complete = end == len(job.prompt) - 1
-        if complete and job.generation.samples == 1 and self._context.room:
+        draws = complete and job.generation.samples == 1 and self._context.room > 0
+        if draws:
             self._begin_drafts(job)
             self._queue(job.drafts)
         try:
@@ -188,7 +189,7 @@ class Scheduler:
         job.prefill_s += took
         self._portion.learn(end - begin, took)
         self._insert_moved(job)
-        if job.drafts:
+        if draws and job.drafts:
             self._sample(job)
 
     def _calibrate(self) -> None:

@@ -12,13 +12,13 @@ from typing import NoReturn
 
 from cope_lsp.engine.clients import Clients
 from cope_lsp.engine.connection import Connection, Letter
-from cope_lsp.engine.local_socket import TAKEN
+from cope_lsp.engine.local_socket import CANNOT_LISTEN, TAKEN, NoSocketError
 from cope_lsp.engine.neighbours import make_room
 from cope_lsp.engine.wire import WIRE_VERSION, Open, Refused
 from cope_lsp.errors import ModelFileError
 from cope_lsp.stdio import claim_stdio
 
-FIRST_CLIENT_S = 10.0
+FIRST_CLIENT_S = 3.0
 """Who starts an engine connects to it at once; one that died before must not leave an engine behind."""
 
 
@@ -31,11 +31,19 @@ def main() -> NoReturn:
     if path is None:
         frames_in, frames_out = claim_stdio()
         clients.add(Connection(frames_in, frames_out, lambda: os._exit(0)))
-    elif clients.listen(path):
-        _begin_log(path.with_suffix(".log"))
     else:
-        sys.exit(TAKEN)
+        _listen(clients, path)
     _serve(clients, path)
+
+
+def _listen(clients: Clients, path: Path) -> None:
+    try:
+        if not clients.listen(path):
+            sys.exit(TAKEN)
+        _begin_log(path.with_suffix(".log"))
+    except (NoSocketError, OSError, NotImplementedError) as error:  # the last: of a lock
+        os.write(2, f"{error}\n".encode())
+        sys.exit(CANNOT_LISTEN)
 
 
 def _begin_log(path: Path) -> None:

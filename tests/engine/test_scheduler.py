@@ -338,6 +338,41 @@ def test_a_prompt_whose_reading_was_interrupted_is_read_on(flat: Path, samples: 
     bench.close()
 
 
+@pytest.mark.parametrize("layers", [1, 4])
+def test_what_is_moved_is_moved_once_whatever_interrupts(tmp_path: Path, layers: int) -> None:
+    """A move is made by llama.cpp at the beginning of the next batch."""
+    path = write_random_model(tmp_path / "m.gguf", Shape(layers=layers), kind=GGMLQuantizationType.F32)
+    bench = Bench(path)
+    prompts = [infilling(LINES), infilling(LINES + NEW)]
+    calm = [bench.draw(wanted(prompt))[0][0].text for prompt in prompts]
+    bench.forget_all()
+    first = bench.texts(wanted(prompts[0]))
+    bench.submit(wanted(prompts[1]))
+    bench.context.interrupt()
+    bench.scheduler.step()
+    bench.context.go_on()
+    bench.work()
+    last = [each.sample.text for each in bench.sent if isinstance(each, Drawn)][-1]
+    assert [*first, last] == calm
+    bench.close()
+
+
+def test_a_draft_that_was_begun_in_an_interrupted_batch_waits_for_its_logits(flat: Path) -> None:
+    bench = Bench(flat, batch_tokens=128)
+    cold = bench.texts(wanted(LINES[:300]))
+    bench.forget_all()
+    bench.scheduler._portion.learn(64, 1e-6)
+    bench.submit(wanted(LINES[:300]))
+    bench.context.interrupt()
+    bench.scheduler.step()
+    bench.context.go_on()
+    bench.scheduler._portion.learn(64, 64.0)  # a portion is the smallest now
+    bench.work()
+    assert [each.sample.text for each in bench.sent if isinstance(each, Drawn)][-1:] == cold
+    bench.check_lanes()
+    bench.close()
+
+
 def test_drafts_whose_growth_was_interrupted_grow_on(flat: Path) -> None:
     bench = Bench(flat)
     long = wanted(LINES, tokens=30, samples=8, batch=True)

@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from contextlib import aclosing, suppress
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 from cope_lsp.engine.link import place_of
 from cope_lsp.engine.local_socket import NoSocketError, private_folder
 from cope_lsp.engine.neighbours import engines
-from cope_lsp.engine.process import EngineProcess
+from cope_lsp.engine.process import ANSWER_GRACE_S, EngineProcess
 from cope_lsp.engine.wire import EngineSettings, Inquire, Open, encode
 from cope_lsp.errors import EngineUnavailableError
 from cope_lsp.models.catalog import embedded_path
@@ -89,7 +90,7 @@ WINDOW = """
 import asyncio, sys
 from contextlib import aclosing, suppress
 from pathlib import Path
-from cope_lsp.engine.process import EngineProcess
+from cope_lsp.engine.process import ANSWER_GRACE_S, EngineProcess
 from cope_lsp.engine.wire import EngineSettings
 from tests.engine.conftest import generation
 
@@ -142,7 +143,8 @@ async def test_a_crash_is_survived_by_all_windows(make_engine: MakeEngine, how: 
     waiting = [asyncio.create_task(draw(window, generation(tokens=100))) for window in windows]
     await asyncio.sleep(0.05)
     os.kill(pid, how)
-    os.kill(pid, signal.SIGCONT)
+    with suppress(ProcessLookupError):  # SIGKILL did not wait for that
+        os.kill(pid, signal.SIGCONT)
     texts = [answer.texts for answer in await asyncio.gather(*waiting)]
     assert texts == [texts[0]] * 3
     assert len({window.pid for window in windows}) == 1
@@ -152,7 +154,7 @@ async def test_a_crash_is_survived_by_all_windows(make_engine: MakeEngine, how: 
 async def test_an_engine_that_hangs_is_ended_for_all(
     make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cope_lsp.engine.process.ANSWER_GRACE_S", 0.5)
+    monkeypatch.setattr("cope_lsp.engine.ANSWER_GRACE_S", 0.5)
     windows = [make_engine(shared=True) for _ in range(2)]
     await asyncio.gather(*(window.start() for window in windows))
     pid = windows[0].pid
@@ -259,6 +261,29 @@ async def test_who_does_not_read_holds_up_nobody(make_engine: MakeEngine) -> Non
         deaf.settimeout(0.2)
         ask_until_refused(deaf)
         assert (await draw(window, generation())).samples
+
+
+async def test_a_window_that_stood_still_ends_no_engine_that_has_answered(make_engine: MakeEngine) -> None:
+    """As after Ctrl-Z: the deadline is over, and the answer is there."""
+    window, other = make_engine(shared=True), make_engine(shared=True)
+    await asyncio.gather(window.start(), other.start())
+    pid = other.pid
+    drawing = asyncio.create_task(draw(window, generation(deadline_s=0.1)))
+    await asyncio.sleep(0.01)
+    time.sleep(0.1 + ANSWER_GRACE_S + 0.2)  # it is what is tested
+    assert (await drawing).usage.prompt_tokens > 0
+    assert window.pid == other.pid == pid
+    assert (await draw(other, generation())).samples
+
+
+async def test_where_nothing_can_listen_everybody_has_an_engine_of_their_own(
+    make_engine: MakeEngine,
+) -> None:
+    place_of(embedded_path(), EngineSettings()).mkdir()  # what cannot be replaced by a socket
+    windows = [make_engine(shared=True) for _ in range(2)]
+    for window in windows:
+        assert (await draw(window, generation())).samples
+    assert windows[0].pid != windows[1].pid
 
 
 # -- only this user -----------------------------------------------------------------------------------
