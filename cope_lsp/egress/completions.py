@@ -122,12 +122,24 @@ class Completions:
             self._set_headers(request.headers, has_body=body is not None)
             if self._client.is_closed:
                 raise EngineUnavailableError(f"the connections to {self.url} were closed meanwhile")
-            response = await self._client.send(request, stream=True)
+            response = await self._answer(request)
             try:
                 self._look(response)
                 yield response
             finally:
                 await response.aclose()
+
+    async def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request; to a server of our own once more, where it gave up a connection just then.
+
+        llama-server ends a connection after a hundred requests, and one that was quiet for some seconds.
+        """
+        try:
+            return await self._client.send(request, stream=True)
+        except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
+            if self.permit is not None:
+                raise
+        return await self._client.send(request, stream=True)
 
     def _set_headers(self, headers: httpx2.Headers, *, has_body: bool) -> None:
         for name in set(headers) - _HEADERS:

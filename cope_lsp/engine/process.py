@@ -49,7 +49,7 @@ ANSWER_GRACE_S = 5.0
 counts as hung and is killed."""
 
 CATCH_UP_S = 0.2
-STATUS_S = 2.0
+STATUS_S = 0.3
 JOINS_MAX = 5
 """A shared engine may end just when somebody comes; then another is started."""
 RETRY_S = 0.05

@@ -131,13 +131,15 @@ class _Leash:
 
     async def gone(self) -> None:
         """Wait until it has ended, by itself or not, with its server and its folder."""
-        await self.process.wait()
-        self.kill()  # if the leash alone was killed, by somebody else, its group is still there
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-            with contextlib.suppress(ConnectionError):
-                await self.process.stdin.wait_closed()
-        self.pipe.close()
+        try:
+            await self.process.wait()
+            self.kill()  # if the leash alone was killed, by somebody else, its group is still there
+            if self.process.stdin is not None:
+                self.process.stdin.close()
+                with contextlib.suppress(ConnectionError):
+                    await self.process.stdin.wait_closed()
+        finally:
+            self.pipe.close()
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
 

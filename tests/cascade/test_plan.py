@@ -1,7 +1,7 @@
 """Which plans go on from one stage to the next."""
 
 from cope_lsp.cascade.confidence import Judged
-from cope_lsp.cascade.plan import Plan, Plans, handed_on
+from cope_lsp.cascade.plan import Plan, Plans, handed_on, memory_key
 
 
 def goal(text: str) -> Plan:
@@ -35,3 +35,8 @@ def test_a_guideline_joins_the_goal() -> None:
     both = Plans(goal=GOALS[0]).joined_by(guideline)
     assert both == Plans(GOALS[0], guideline)
     assert both.joined_by(goal("another")) == Plans(goal("another"), guideline)
+
+
+def test_what_was_wrong_belongs_to_what_a_plan_is_remembered_under() -> None:
+    assert memory_key("shop.py:total") == memory_key("shop.py:total", "")
+    assert len({memory_key("a"), memory_key("a", "fails"), memory_key("b", "fails")}) == 3

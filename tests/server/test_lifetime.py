@@ -129,13 +129,16 @@ def test_a_question_that_no_worker_is_left_for_gets_an_empty_answer_and_a_reason
     assert "died" in status["message"]
 
 
+DEAD = {"asleep", "unavailable"}
+
+
 def test_a_worker_that_keeps_dying_is_given_up_with_a_reason(client: WireClient) -> None:
     for _ in range(RESTARTS_MAX + 1):
         client.open("x = 1\n")
         worker = client.worker()
         worker.kill()
         wait_until(lambda dying=worker: is_gone(dying), "the worker is dead")  # type: ignore[misc]
-        client.status()
+        wait_until(lambda: client.status()["model"]["state"] in DEAD, "the server knows")
     uri = client.open(PLACES[0])
     assert client.inline(uri, *end_of(PLACES[0])) == NOTHING
     assert client.workers() == []
