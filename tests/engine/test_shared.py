@@ -154,7 +154,7 @@ async def test_a_crash_is_survived_by_all_windows(make_engine: MakeEngine, how: 
 async def test_an_engine_that_hangs_is_ended_for_all(
     make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cope_lsp.engine.ANSWER_GRACE_S", 0.5)
+    monkeypatch.setattr("cope_lsp.engine.process.ANSWER_GRACE_S", 0.5)
     windows = [make_engine(shared=True) for _ in range(2)]
     await asyncio.gather(*(window.start() for window in windows))
     pid = windows[0].pid

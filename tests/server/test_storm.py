@@ -129,7 +129,7 @@ def test_every_request_of_a_storm_gets_one_answer_and_no_worker_is_left(
     assert client.workers() == [worker], "one worker was enough"
     assert client.shut_down() == 0
     assert all(len(client.responses[request]) == 1 for request in editor.requests)
-    assert not worker.is_running()
+    wait_until(lambda: not worker.is_running(), "the worker is gone")
 
 
 def leave(client: WireClient) -> int:
