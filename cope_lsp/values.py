@@ -157,6 +157,15 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A piece of code from elsewhere that a model is shown beside the text around the cursor."""
+
+    path: str
+    """Of its file, relative to the workspace and with slashes, as a comment or a file mark shows it."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CompletionRequest:
     """Where ghost text is wanted: `offset` is a code-point offset into the document's text."""
 
@@ -173,6 +182,8 @@ class Suggestion:
     text: str
     seconds: float = 0.0
     from_cache: bool = False
+    others: tuple[str, ...] = ()
+    """What else could stand there, the best first; only for who asked by a key."""
 
 
 SilenceReason = Literal[
@@ -189,6 +200,10 @@ SilenceReason = Literal[
     "marks-in-text",
     "not-sent",
     "resting",
+    "adds-error",
+    "manual",
+    "excluded",
+    "snoozed",
 ]
 
 

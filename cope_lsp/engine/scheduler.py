@@ -31,10 +31,6 @@ from cope_lsp.engine.transcript import Transcript
 from cope_lsp.engine.wire import Drawn, EngineSettings, Finished
 from cope_lsp.values import Finish, Generation, Limits, Sample
 
-IDLE_TOKENS_MAX = 1024
-"""How much idle lanes may remember together while an interactive job runs; beside a batch job, which is long,
-nothing. Attention runs over all cells in use, also those of others; what is parked is not."""
-
 RESERVE_SHARE = 4
 """Batch jobs leave one cell in so many to interactive ones, which would find no room otherwise."""
 
@@ -134,7 +130,7 @@ class Scheduler:
             return False
         self._lanes.occupy(lane)
         job.lane = lane
-        self._lanes.park_idle(IDLE_TOKENS_MAX if job.generation.priority == "interactive" else 0)
+        self._lanes.park_idle()
         job.moved = self._lanes.keep(lane, job.prompt, mark)
         job.evaluated = job.cached = len(lane.tokens)
         self._insert_moved(job)

@@ -445,7 +445,7 @@ def test_who_does_not_wait_is_shown_everything(flat: Path) -> None:
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
 def test_reading_ahead_stops_for_a_request_and_goes_on_where_it_was(flat: Path, steps: int) -> None:
-    bench = Bench(flat, batch_tokens=32)
+    bench = Bench(flat, batch_tokens=32, parked_bytes_max=1 << 20)
     cold = bench.texts(wanted("def add(a, b):\n    return"))
     bench.scheduler._portion.learn(*SLOW)
     job = bench.submit(waiting(seen(LONG), 0.3))
