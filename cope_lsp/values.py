@@ -66,6 +66,26 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """The block that a text stays in: it ends before the first line that leaves it, or that says nothing new.
+
+    The first line, which goes on from the cursor, is in it wherever it begins.
+    """
+
+    indent: int
+    """In columns, with tabs to the next multiple of `TAB_COLUMNS`: a line that is indented less leaves it."""
+    closes: bool = False
+    """Whether a line that leaves it by a closing bracket is its last one."""
+    ends_at_blank: bool = False
+    """Whether a blank line ends it, as where no indentation does."""
+    below: str = ""
+    """The line that stands below it in the document, from which on the text would repeat that."""
+
+
+TAB_COLUMNS = 8
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """When a sample ends at the latest."""
 
@@ -76,6 +96,8 @@ class Limits:
     patience_s: float | None = None
     """How long somebody likes to wait, on a slow machine too: of a prompt that takes longer to read, less is
     shown, and no more tokens are drawn than fit. None: everything is shown, whatever it takes."""
+    scope: Scope | None = None
+    """The block that it stays in; None: any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 import codecs
 
-from cope_lsp.values import Finish, Limits
+from cope_lsp.values import TAB_COLUMNS, Finish, Limits, Scope
+
+SAME_LINES_MAX = 2
+"""A text that writes one line more often in a row has lost its way."""
 
 
 class Transcript:
@@ -16,6 +19,8 @@ class Transcript:
         self._limits = limits
         self._stops = [stop.encode() for stop in limits.stop]
         self._data = bytearray()
+        self._line = 0
+        """Where the first line begins of which it is not known yet whether it stays in the scope."""
         self.tokens = 0
 
     @property
@@ -29,6 +34,8 @@ class Transcript:
         self._data += piece
         self.tokens += 1
         if self._cut_at_stop(before):
+            return "stop"
+        if self._limits.scope is not None and self._ends_with(self._limits.scope):
             return "stop"
         if b"\n" in piece and self._cut_at_last_line():
             return "lines"
@@ -53,3 +60,37 @@ class Transcript:
                 return False
         del self._data[at - 1 :]
         return True
+
+    def _ends_with(self, scope: Scope) -> bool:
+        """Look at what is new, line by line; cut off what leaves the scope, and say whether anything did."""
+        while True:
+            end = self._data.find(b"\n", self._line)
+            line = bytes(self._data[self._line : None if end < 0 else end])
+            if self._line and self._leaves(line, scope, is_whole=end >= 0):
+                del self._data[self._line - 1 :]
+                return True
+            if end < 0:
+                return False
+            if self._line and _columns(line) < scope.indent and line.strip():  # its closing bracket
+                del self._data[end:]
+                return True
+            self._line = end + 1
+
+    def _leaves(self, line: bytes, scope: Scope, *, is_whole: bool) -> bool:
+        """Whether a line is outside of the scope; one that is not whole may not be known yet."""
+        text = line.strip()
+        if not text:
+            return is_whole and scope.ends_at_blank and bool(self._data[: self._line].strip())
+        if _columns(line) < scope.indent and not (scope.closes and text[:1] in b")]}"):
+            return True
+        return is_whole and (line.rstrip() == scope.below.encode() or self._repeats(line))
+
+    def _repeats(self, line: bytes) -> bool:
+        """Whether the lines just before are all like this one."""
+        before = bytes(self._data[: self._line - 1]).split(b"\n")[-SAME_LINES_MAX:]
+        return len(before) == SAME_LINES_MAX and set(before) == {line}
+
+
+def _columns(line: bytes) -> int:
+    """Return how far a line is indented, as Python counts."""
+    return len(line[: len(line) - len(line.lstrip(b" \t"))].expandtabs(TAB_COLUMNS))

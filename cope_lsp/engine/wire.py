@@ -16,7 +16,7 @@ from cattrs.strategies import configure_tagged_union
 from cope_lsp.errors import FrameError
 from cope_lsp.values import Generation, ModelInfo, Sample, Segment, Usage
 
-WIRE_VERSION = 3
+WIRE_VERSION = 4
 FRAME_BYTES_MAX = 16 * 1024 * 1024
 
 _HEADER = struct.Struct(">I")
