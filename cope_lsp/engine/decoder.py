@@ -5,7 +5,7 @@ import time
 from cope_lsp.engine.job import Job, Reading
 from cope_lsp.engine.lanes import Lanes
 from cope_lsp.engine.llama import InterruptedBatchError, LlamaContext, NoSpaceError
-from cope_lsp.engine.portion import WORTH_FINISHING
+from cope_lsp.engine.portion import WORTH_FINISHING, WORTH_FINISHING_S
 
 
 class Decoder:
@@ -32,7 +32,9 @@ class Decoder:
         """
         started = time.perf_counter()
         if job is not None and expected_s:
-            self.reading = Reading(job.id, time.monotonic() + WORTH_FINISHING * expected_s)
+            done = max(WORTH_FINISHING * expected_s, expected_s - WORTH_FINISHING_S)
+            begun = time.monotonic()
+            self.reading = Reading(job.id, begun + done, begun + expected_s + WORTH_FINISHING_S)
         try:
             while True:
                 try:

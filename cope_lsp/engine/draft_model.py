@@ -71,7 +71,7 @@ class DraftModel:
         kept = self._kept(tokens)
         self._context.forget(0, kept)  # it can: `_unfit` has seen to that
         del self._tokens[kept:]
-        lacking = tokens[kept : kept + self._portion.tokens]
+        lacking = tokens[kept : kept + self._portion.tokens()]
         started = time.perf_counter()
         self._evaluate(lacking)
         self._portion.learn(len(lacking), time.perf_counter() - started)

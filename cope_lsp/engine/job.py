@@ -58,5 +58,11 @@ class Reading:
     """A batch that is being evaluated: a portion of a prompt, or the next token of several drafts."""
 
     job_id: int
-    worth_finishing_at: float
-    """From when on it is not interrupted any more (monotonic seconds)."""
+    nearly_done_at: float
+    """From when on it is not interrupted (monotonic seconds)."""
+    overdue_at: float
+    """From when on it is again: it takes longer than expected, and nobody knows how long."""
+
+    def is_nearly_done(self, now: float) -> bool:
+        """Whether it is worth waiting for."""
+        return self.nearly_done_at <= now < self.overdue_at

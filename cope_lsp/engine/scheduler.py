@@ -18,12 +18,7 @@ from cope_lsp.engine.job import Draft, Job, Reading
 from cope_lsp.engine.lanes import Lane, Lanes
 from cope_lsp.engine.llama import DecodeError, InterruptedBatchError, LlamaContext, LlamaModel, NoSpaceError
 from cope_lsp.engine.patience import Patience
-from cope_lsp.engine.portion import (
-    BATCH_SECONDS_MAX,
-    INTERRUPTIBLE_SECONDS_MAX,
-    PREFILL_TOKENS_MIN,
-    Portion,
-)
+from cope_lsp.engine.portion import PREFILL_TOKENS_MIN, Portion
 from cope_lsp.engine.prompting import prompt_tokens
 from cope_lsp.engine.sampler import Sampler, log_probability
 from cope_lsp.engine.speculation import Lookup
@@ -56,7 +51,7 @@ class Scheduler:
         self._lanes = Lanes(context, settings.sequences, settings.parked_bytes_max)
         self._jobs: dict[int, Job] = {}
         self._ahead: Job | None = None
-        self._portion = Portion(INTERRUPTIBLE_SECONDS_MAX if model.forgets_ends else BATCH_SECONDS_MAX)
+        self._portion = Portion(interruptible=model.forgets_ends)
         self._patience = Patience(self._portion)
         self._speculates = settings.speculation != "never" and model.forgets_ends
         self._guesser = Guesser(draft_model, always=settings.speculation == "always")
@@ -165,7 +160,8 @@ class Scheduler:
         """
         assert job.lane is not None
         last = job.moved.start if job.moved else len(job.prompt) - 1
-        end = min(job.evaluated + min(self._portion.tokens, self._context.room), last)
+        unhurried = job.id != READ_AHEAD and job.generation.limits.patience_s is None
+        end = min(job.evaluated + min(self._portion.tokens(unhurried=unhurried), self._context.room), last)
         for position in range(job.evaluated, end):
             self._context.add(job.prompt[position], position, job.lane.sequence, logits=False)
         begin, job.evaluated = job.evaluated, end

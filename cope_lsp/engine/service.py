@@ -77,7 +77,7 @@ class Service:
         its end.
         """
         reading = self._scheduler.reading
-        if reading is None or time.monotonic() >= reading.worth_finishing_at:
+        if reading is None or reading.is_nearly_done(time.monotonic()):
             return
         owner = self._owners.get(reading.job_id)
         match letter.message:

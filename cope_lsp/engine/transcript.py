@@ -2,7 +2,8 @@
 
 import codecs
 
-from cope_lsp.values import TAB_COLUMNS, Finish, Limits, Scope
+from cope_lsp.text import columns_of
+from cope_lsp.values import Finish, Limits, Scope
 
 SAME_LINES_MAX = 2
 """A text that writes one line more often in a row has lost its way."""
@@ -92,5 +93,4 @@ class Transcript:
 
 
 def _columns(line: bytes) -> int:
-    """Return how far a line is indented, as Python counts."""
-    return len(line[: len(line) - len(line.lstrip(b" \t"))].expandtabs(TAB_COLUMNS))
+    return columns_of(line.decode("utf-8", "replace"))

@@ -34,9 +34,18 @@ class BenchSpeed:
     generate: float
 
 
-def llama_bench(model: Path, *, prompt: int, generate: int, threads: int, repetitions: int) -> BenchSpeed:
+def llama_bench(
+    model: Path,
+    *,
+    prompt: int,
+    generate: int,
+    threads: int,
+    repetitions: int,
+    options: Sequence[str] = (),
+) -> BenchSpeed:
     """Run llama-bench on `model`; its two tests are independent of each other."""
     arguments = ["-m", model, "-p", prompt, "-n", generate, "-t", threads, "-r", repetitions, "-o", "json"]
+    arguments += options
     done = subprocess.run(
         [tool("llama-bench"), *map(str, arguments)], capture_output=True, text=True, check=True
     )

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from cope_lsp.engine.llama import LlamaModel, start_backend
 from cope_lsp.engine.process import EngineProcess
@@ -31,8 +31,14 @@ PROMPT_TOKENS_MAX = 1000
 CANDIDATES = 4
 DEADLINE_S = 120.0
 
-Mode = Literal["never", "auto", "always"]
-_MODES: tuple[Mode, ...] = get_args(Mode)
+Way = Literal["never", "never again", "auto", "always"]
+_WAYS: dict[Way, Literal["never", "auto", "always"]] = {
+    "never": "never",
+    "never again": "never",
+    "auto": "auto",
+    "always": "always",
+}
+"""The same setting a second time tells how much of a difference is the machine's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +47,11 @@ class Edit:
 
     prompt: str
     sample: Sample
-    speeds: dict[Mode, float]
+    speeds: dict[Way, float]
 
-    def gain(self, mode: Mode) -> float:
+    def gain(self, way: Way) -> float:
         """How many times as fast it was as without guesses."""
-        return self.speeds[mode] / self.speeds["never"]
+        return self.speeds[way] / self.speeds["never"]
 
 
 async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> list[Measurement]:
@@ -53,10 +59,10 @@ async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> 
     wanted = EDITS * repetitions
     found: list[Edit] = []
     async with AsyncExitStack() as stack:
-        engines: dict[Mode, EngineProcess] = {}
-        for mode in _MODES:
-            engines[mode] = EngineProcess(model, EngineSettings(threads=threads, speculation=mode))
-            stack.push_async_callback(engines[mode].close)
+        engines: dict[Way, EngineProcess] = {}
+        for way, mode in _WAYS.items():
+            engines[way] = EngineProcess(model, EngineSettings(threads=threads, speculation=mode))
+            stack.push_async_callback(engines[way].close)
         for text in edits(CANDIDATES * wanted, characters_max=PROMPT_CHARACTERS_MAX):
             edit = await _edit(engines, text)
             found += [edit] if edit.sample.tokens >= TOKENS_MIN else []
@@ -65,29 +71,29 @@ async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> 
     guessed, right = _guesses(found, model)
     what = f"{name}: {TOKENS} tokens in {len(found)} edits, guesses"
     return [
-        *(row for mode in _MODES[1:] for row in _gains(f"{what} {mode}", found, mode)),
+        *(row for way in list(_WAYS)[1:] for row in _gains(f"{what} {way}", found, way)),
         Measurement(f"{what} that are right", "%", 100 * right / max(guessed, 1)),
     ]
 
 
-def _gains(what: str, found: Sequence[Edit], mode: Mode) -> list[Measurement]:
-    by_gain = sorted(found, key=lambda edit: edit.gain(mode))
+def _gains(what: str, found: Sequence[Edit], way: Way) -> list[Measurement]:
+    by_gain = sorted(found, key=lambda edit: edit.gain(way))
     which = {"the middle edit": by_gain[len(by_gain) // 2], "the slowest edit": by_gain[0]}
     return [
-        Measurement(f"{what}, {name}", "tokens/s", edit.speeds[mode], "no guesses", edit.speeds["never"])
+        Measurement(f"{what}, {name}", "tokens/s", edit.speeds[way], "no guesses", edit.speeds["never"])
         for name, edit in which.items()
     ]
 
 
-async def _edit(engines: dict[Mode, EngineProcess], text: str) -> Edit:
+async def _edit(engines: dict[Way, EngineProcess], text: str) -> Edit:
     for engine in engines.values():  # lets each remember the prompt
         await _draw(engine, text, 1)
     best = dict.fromkeys(engines, 0.0)
     for _ in range(DRAWS):
-        for mode, engine in engines.items():
+        for way, engine in engines.items():
             started = time.perf_counter()
             sample = await _draw(engine, text, TOKENS)
-            best[mode] = max(best[mode], sample.tokens / (time.perf_counter() - started))
+            best[way] = max(best[way], sample.tokens / (time.perf_counter() - started))
             if sample.tokens < TOKENS_MIN:
                 return Edit(text, sample, best)
     return Edit(text, sample, best)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cope_lsp.engine.process import EngineProcess
 from cope_lsp.engine.wire import EngineSettings
-from cope_lsp.values import Generation, Limits, Sampling, Text, Usage
+from cope_lsp.values import Generation, Limits, Text, Usage
 from tests.benchmarks.measure import Measurement, median
 from tests.benchmarks.peers import llama_bench
 
@@ -21,20 +21,21 @@ _OPEN = Text('VALUES = {\n    "a": 1,\n    "b":', 64, "head")
 
 async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> list[Measurement]:
     """Measure prompt evaluation and generation of one model file."""
-    bench = llama_bench(
-        model,
-        prompt=PROMPT_TOKENS,
-        generate=GENERATE_TOKENS,
-        threads=threads,
-        repetitions=repetitions,
-    )
+    asked = {"prompt": PROMPT_TOKENS, "generate": GENERATE_TOKENS, "threads": threads}
+    bench = llama_bench(model, **asked, repetitions=repetitions)
+    without = llama_bench(model, **asked, repetitions=repetitions, options=("-fa", "0"))
     prompts = [await _draw(model, threads, number, _LONG, 1) for number in range(repetitions)]
     texts = await _whole_texts(model, threads, repetitions)
     prompt = median([(u.prompt_tokens - u.cached_tokens) / u.prefill_s for u in prompts])
     generate = median([u.output_tokens / u.decode_s for u in texts])
+    peers = [("llama-bench", bench), ("llama-bench -fa 0", without)]
     return [
-        Measurement(f"{name}: prompt of 600 tokens", "tokens/s", prompt, "llama-bench", bench.prompt),
-        Measurement(f"{name}: {GENERATE_TOKENS} tokens", "tokens/s", generate, "llama-bench", bench.generate),
+        row
+        for peer, speed in peers
+        for row in (
+            Measurement(f"{name}: prompt of 600 tokens", "tokens/s", prompt, peer, speed.prompt),
+            Measurement(f"{name}: {GENERATE_TOKENS} tokens", "tokens/s", generate, peer, speed.generate),
+        )
     ]
 
 
@@ -52,9 +53,9 @@ async def _whole_texts(model: Path, threads: int, repetitions: int) -> list[Usag
 
 async def _draw(model: Path, threads: int, number: int, text: Text, tokens: int) -> Usage:
     """Draw one text in a fresh engine: llama-bench too measures from an empty context."""
-    engine = EngineProcess(model, EngineSettings(threads=threads))
+    engine = EngineProcess(model, EngineSettings(threads=threads, speculation="never"))
     prompt = (replace(text, text=f"# {number}\n{text.text}"),)
-    generation = Generation(prompt, Limits(tokens, 120.0), Sampling(temperature=0.8, seed=number))
+    generation = Generation(prompt, Limits(tokens, 120.0))
     try:
         async with aclosing(engine.generate(generation)) as answers:
             (usage,) = [answer async for answer in answers if isinstance(answer, Usage)]

@@ -40,8 +40,15 @@ def quiet(service: Service) -> Iterator[None]:
     service._context.go_on()
 
 
-def interrupts(service: Service, letter: Letter, *, job: int = 1, until: float = math.inf) -> bool:
-    service._scheduler._decoder.reading = Reading(job, until)
+def interrupts(
+    service: Service,
+    letter: Letter,
+    *,
+    job: int = 1,
+    nearly_done_at: float = math.inf,
+    overdue_at: float = math.inf,
+) -> bool:
+    service._scheduler._decoder.reading = Reading(job, nearly_done_at, overdue_at)
     service.glance(letter)
     return bool(service._context._interrupt[0] != b"\0")
 
@@ -76,7 +83,11 @@ def test_reading_ahead_is_interrupted_for_any_request(service: Service) -> None:
 
 
 def test_what_is_nearly_read_is_read_to_its_end(service: Service) -> None:
-    assert not interrupts(service, Letter(MINE, Cancel(7)), until=0.0)
+    assert not interrupts(service, Letter(MINE, Cancel(7)), nearly_done_at=0.0)
+
+
+def test_what_takes_longer_than_expected_is_interrupted_after_all(service: Service) -> None:
+    assert interrupts(service, Letter(MINE, Cancel(7)), nearly_done_at=0.0, overdue_at=0.0)
 
 
 def test_nothing_is_interrupted_where_nothing_is_read(service: Service) -> None:
