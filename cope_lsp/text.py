@@ -33,6 +33,15 @@ def without_end(line: str) -> str:
     return line.rstrip("\r\n")
 
 
+TAB_COLUMNS = 8
+"""Python's rule (Language Reference 2.1.8): a tab leads to the next multiple."""
+
+
+def columns_of(line: str) -> int:
+    """Return how far a line is indented, in columns."""
+    return len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(TAB_COLUMNS))
+
+
 def units(text: str, encoding: Encoding) -> int:
     """Return the length of `text` in code units of `encoding`."""
     if encoding == "utf-32" or text.isascii():
@@ -66,6 +75,8 @@ class TextBuffer:
         self._encoding = encoding
         self._lines = split_lines(text)
         self._text: str | None = text
+        self._known_start = (0, 0)
+        """A row, and the offset where it begins: the next place that is asked for is mostly near the last one."""
 
     @property
     def text(self) -> str:
@@ -79,10 +90,23 @@ class TextBuffer:
         """All lines with their ends."""
         return tuple(self._lines)
 
+    def rows(self, first: int, last: int) -> list[str]:
+        """Return the lines `first` to `last`, both included, with their ends; fewer if there are fewer."""
+        return self._lines[max(first, 0) : last + 1]
+
     def offset(self, line: int, character: int) -> int:
         """Return the code-point offset of a client position; positions outside mean the nearest end."""
-        row, col = self._locate(line, character)
-        return sum(map(len, self._lines[:row])) + col
+        row, col = self.locate(line, character)
+        return self._start(row) + col
+
+    def between(self, start: tuple[int, int], end: tuple[int, int]) -> tuple[int, str]:
+        """Return what lies between two client positions, and the code-point offset where it begins."""
+        first, first_col = self.locate(*start)
+        last, last_col = max(self.locate(*end), (first, first_col))
+        rows = self.rows(first, last)
+        if len(rows) == last - first + 1:
+            rows[-1] = rows[-1][:last_col]
+        return self._start(first) + first_col, "".join(rows)[first_col:]
 
     def position(self, offset: int) -> tuple[int, int]:
         r"""Return the client's (line, character) of a code-point offset.
@@ -101,8 +125,8 @@ class TextBuffer:
 
     def replace(self, start: tuple[int, int], end: tuple[int, int], text: str) -> None:
         """Replace what lies between two client positions (line, character) by `text`."""
-        first, first_col = self._locate(*start)
-        last, last_col = self._locate(*end)
+        first, first_col = self.locate(*start)
+        last, last_col = self.locate(*end)
         last, last_col = max((last, last_col), (first, first_col))
         head = self._line(first)[:first_col]
         tail = self._line(last)[last_col:]
@@ -112,12 +136,12 @@ class TextBuffer:
         before = "".join(self._lines[low:first])
         after = "".join(self._lines[last + 1 : last + 2])
         self._lines[low : last + 2] = split_lines(before + head + text + tail + after)
+        if self._known_start[0] > low:
+            self._known_start = (0, 0)
         self._text = None
 
-    def _line(self, row: int) -> str:
-        return self._lines[row] if row < len(self._lines) else ""
-
-    def _locate(self, line: int, character: int) -> tuple[int, int]:
+    def locate(self, line: int, character: int) -> tuple[int, int]:
+        """Return the row and the code-point column of a client position; outside means the nearest end."""
         if line < 0:
             return 0, 0
         if line < len(self._lines):
@@ -125,3 +149,17 @@ class TextBuffer:
         if self._lines and without_end(self._lines[-1]) == self._lines[-1]:
             return len(self._lines) - 1, len(self._lines[-1])
         return len(self._lines), 0
+
+    def _start(self, row: int) -> int:
+        """Return the offset where a row begins."""
+        low = max(row - 1, 0)  # a change of a row also splits the one above again
+        known, offset = self._known_start
+        if known <= low:
+            offset += sum(map(len, self._lines[known:low]))
+        else:
+            offset -= sum(map(len, self._lines[low:known]))
+        self._known_start = low, offset
+        return offset + sum(map(len, self._lines[low:row]))
+
+    def _line(self, row: int) -> str:
+        return self._lines[row] if row < len(self._lines) else ""

@@ -73,16 +73,13 @@ class Scope:
     """
 
     indent: int
-    """In columns, with tabs to the next multiple of `TAB_COLUMNS`: a line that is indented less leaves it."""
+    """In columns, as `text.columns_of` counts them: a line that is indented less leaves it."""
     closes: bool = False
     """Whether a line that leaves it by a closing bracket is its last one."""
     ends_at_blank: bool = False
     """Whether a blank line ends it, as where no indentation does."""
     below: str = ""
     """The line that stands below it in the document, from which on the text would repeat that."""
-
-
-TAB_COLUMNS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +182,8 @@ class Excerpt:
     path: str
     """Of its file, relative to the workspace and with slashes, as a comment or a file mark shows it."""
     text: str
+    uri: str = ""
+    """Of its file; "": it is from none that could be asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +216,7 @@ SilenceReason = Literal[
     "superseded",
     "empty",
     "repeats-suffix",
+    "repeats-prefix",
     "repeats-itself",
     "too-short",
     "marks-in-text",
@@ -235,6 +235,9 @@ class Silence:
 
     reason: SilenceReason
     detail: str = ""
+    offers_solve: bool = False
+    """Whether the function around the cursor could be written by the cascade instead: somebody asked by a key, and
+    nothing that the model wrote is sound."""
 
 
 Completion = Suggestion | Silence
