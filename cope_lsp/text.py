@@ -39,7 +39,8 @@ TAB_COLUMNS = 8
 
 def columns_of(line: str) -> int:
     """Return how far a line is indented, in columns."""
-    return len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(TAB_COLUMNS))
+    white = line[: len(line) - len(line.lstrip(" \t"))]
+    return len(white.expandtabs(TAB_COLUMNS)) if "\t" in white else len(white)
 
 
 def units(text: str, encoding: Encoding) -> int:
@@ -76,7 +77,7 @@ class TextBuffer:
         self._lines = split_lines(text)
         self._text: str | None = text
         self._known_start = (0, 0)
-        """A row, and the offset where it begins: the next place that is asked for is mostly near the last one."""
+        """A row, and the offset where it begins: who asks next mostly asks nearby."""
 
     @property
     def text(self) -> str:
@@ -114,14 +115,12 @@ class TextBuffer:
         An offset past the end means the end; one between `\r` and `\n`, which LSP cannot name, the end of
         the line's content.
         """
-        rest = max(offset, 0)
-        for row, line in enumerate(self._lines):
-            content = without_end(line)
-            ends_here = row == len(self._lines) - 1 and line == content
-            if rest < len(line) or ends_here:
-                return row, units(content[:rest], self._encoding)
-            rest -= len(line)
-        return len(self._lines), 0
+        row, start = self._row_at(max(offset, 0))
+        line = self._line(row)
+        content = without_end(line)
+        if row == len(self._lines) - 1 and line != content and offset >= start + len(line):
+            return row + 1, 0
+        return row, units(content[: max(offset, 0) - start], self._encoding)
 
     def replace(self, start: tuple[int, int], end: tuple[int, int], text: str) -> None:
         """Replace what lies between two client positions (line, character) by `text`."""
@@ -160,6 +159,19 @@ class TextBuffer:
             offset -= sum(map(len, self._lines[low:known]))
         self._known_start = low, offset
         return offset + sum(map(len, self._lines[low:row]))
+
+    def _row_at(self, offset: int) -> tuple[int, int]:
+        """Return the row that an offset lies in, the last one for what lies behind, and where it begins."""
+        row, start = self._known_start
+        while row > 0 and start > offset:
+            row -= 1
+            start -= len(self._lines[row])
+        while row < len(self._lines) - 1 and start + len(self._lines[row]) <= offset:
+            start += len(self._lines[row])
+            row += 1
+        above = max(row - 1, 0)
+        self._known_start = above, start - (len(self._lines[above]) if above < row else 0)
+        return row, start
 
     def _line(self, row: int) -> str:
         return self._lines[row] if row < len(self._lines) else ""

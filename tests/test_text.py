@@ -6,7 +6,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cope_lsp.text import Encoding, TextBuffer, column, split_lines, units, without_end, without_hidden
+from cope_lsp.text import (
+    Encoding,
+    TextBuffer,
+    column,
+    columns_of,
+    split_lines,
+    units,
+    without_end,
+    without_hidden,
+)
 from tests.conftest import scaled
 
 ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
@@ -219,6 +228,9 @@ def test_a_buffer_is_its_text_whatever_is_edited(
 ) -> None:
     buffer = TextBuffer(text, encoding)
     for start, end, new in edits:
+        first = _offset(text, start, encoding)
+        gone = text[first : max(first, _offset(text, end, encoding))]
+        assert buffer.between(start, end) == (first, gone)
         buffer.replace(start, end, new)
         text = _replaced(text, start, end, new, encoding)
         assert buffer.text == text
@@ -259,3 +271,10 @@ def test_what_a_terminal_or_an_editor_would_obey_or_hide_goes() -> None:
     assert (
         without_hidden("a\tb\nc\x1b[2J\x9b\u202e\u200b\ufeff\U000e0041\r d é 漢 😀") == "a\tb\nc[2J d é 漢 😀"
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "width"), [("x", 0), ("  x", 2), ("\tx", 8), ("  \tx", 8), ("\t  ", 10), ("", 0)]
+)
+def test_columns_are_those_of_python(line: str, width: int) -> None:
+    assert columns_of(line) == width

@@ -9,6 +9,7 @@ The server therefore asks through `SyntaxReader`.
 """
 
 import re
+from functools import cached_property
 
 from cope_lsp.checks.syntax.languages import parser
 from cope_lsp.checks.syntax.python import Rejected, Unread, compiled, passage
@@ -39,13 +40,20 @@ def new_errors(language: str, before: str, after: str) -> tuple[Fault, ...] | Un
 
 
 class Original:
-    """A file before an edit. It is parsed when it is first asked, once."""
+    """A file, or a stretch of one, before an edit. It is parsed when it is first asked, once."""
 
     def __init__(self, language: str, text: str) -> None:
-        self._language = language
-        self._text = text
-        self._before: Parsed | Untold | None = None
-        self._compiles = False
+        self.language = language
+        self.text = text
+
+    @cached_property
+    def parsed(self) -> Parsed | Untold:
+        """What tree-sitter says of it."""
+        return _parsed(self.language, self.text)
+
+    @cached_property
+    def _compiles(self) -> bool:
+        return self.language == "python" and _compiles(self.text)
 
     def new_errors(self, after: str) -> tuple[Fault, ...] | Untold:
         """Return the errors in the file after an edit that were not there before.
@@ -53,27 +61,28 @@ class Original:
         Returns:
             the one to read first comes first; (): the edit is sound.
         """
-        if after == self._text:
+        if after == self.text:
             return ()
-        if max(len(after), len(self._text)) > BYTES_MAX:
+        if max(len(after), len(self.text)) > BYTES_MAX:
             return TOO_LARGE
-        halves = _halves(self._text, after)
+        halves = _halves(self.text, after)
         if halves:
             return halves
-        if self._before is None:
-            self._before = _parsed(self._language, self._text)
-            self._compiles = self._language == "python" and _compiles(self._text)
-        if isinstance(self._before, Untold):
-            return self._before
+        if isinstance(self.parsed, Untold):
+            return self.parsed
         if self._compiles and len(after) <= COMPILED_CHARACTERS_MAX:
-            return self._compiled(self._before, after)
-        stands_alone = self._passage(after) if self._language == "python" else None
+            return self._compiled(self.parsed, after)
+        stands_alone = self._passage(after) if self.language == "python" else None
         if isinstance(stands_alone, Fault):
             return (stands_alone,)
         if stands_alone:
             return ()
-        parsed = _parsed(self._language, after, self._before)
-        return parsed if isinstance(parsed, Untold) else tree_faults(self._before, parsed)
+        parsed = self.reparsed(after)
+        return parsed if isinstance(parsed, Untold) else tree_faults(self.parsed, parsed)
+
+    def reparsed(self, after: str) -> Parsed | Untold:
+        """Return what tree-sitter says of the text after an edit, for which it reads only what changed."""
+        return self.parsed if isinstance(self.parsed, Untold) else _parsed(self.language, after, self.parsed)
 
     def _compiled(self, before: Parsed, after: str) -> tuple[Fault, ...] | Untold:
         """CPython accepts the file as it was; so it must accept it after the edit."""
@@ -82,7 +91,7 @@ class Original:
             return (Fault(said.line, said.message),)
         if isinstance(said, Unread):
             return Untold(said.reason)
-        parsed = _parsed(self._language, after, before)
+        parsed = self.reparsed(after)
         return () if isinstance(parsed, Untold) else swallowed(before, parsed)
 
     def _passage(self, after: str) -> Fault | bool:
@@ -91,8 +100,8 @@ class Original:
         Returns:
             what is wrong there; True: nothing; False: it was not accepted before either.
         """
-        edit = Edit.between(self._text, after)
-        old = passage(self._text, *_rows(self._text, edit.start, edit.old_end))
+        edit = Edit.between(self.text, after)
+        old = passage(self.text, *_rows(self.text, edit.start, edit.old_end))
         if old is None or compiled(old, parse_only=True):
             return False
         new = passage(after, *_rows(after, edit.start, edit.new_end))

@@ -1,4 +1,4 @@
-"""Syntax errors as others ask for them: from a process that may crash or hang without harm to the server.
+"""Syntax as others ask for it: from a process that may crash or hang without harm to the server.
 
 It is started when it is first needed, and again when it has died.
 """
@@ -6,12 +6,15 @@ It is started when it is first needed, and again when it has died.
 import asyncio
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Timer
+from typing import Any
 
 from cope_lsp.checks.syntax.errors import BYTES_MAX, TOO_LARGE
 from cope_lsp.checks.syntax.frames import receive, send
+from cope_lsp.checks.syntax.insertion import Fit
 from cope_lsp.checks.syntax.languages import LANGUAGES
+from cope_lsp.checks.syntax.scene import Scene
 from cope_lsp.checks.syntax.tree import Fault, Untold
 
 ANSWER_TIMEOUT_S = 5.0
@@ -26,6 +29,8 @@ class SyntaxReader:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._was_asked = False
+        self._is_closed = False
+        self._turn = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "syntax")
 
     @property
@@ -48,40 +53,90 @@ class SyntaxReader:
             return Untold(f"there is no grammar for {language}")
         if max(len(before), len(after)) > BYTES_MAX:
             return TOO_LARGE
-        self._was_asked = True
-        question = {"language": language, "before": before, "after": after}
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
+        answer = await self._answer(ask="new_errors", language=language, before=before, after=after)
+        if answer is None:
+            return _DIED
+        if "untold" in answer:
+            return Untold(answer["untold"])
+        return tuple(Fault(line, what) for line, what in answer["faults"])
+
+    async def scene(self, language: str, text: str, offset: int) -> Scene | None:
+        """Return what stands at a place: see `scene.scene`.
+
+        Args:
+            language: the LSP language id of the file.
+            text: a stretch of it, see `stretch.stretch`.
+            offset: of the place in there, in code points.
+
+        Returns:
+            None: nothing can be told. There is no grammar, or it is too large, or it took too long.
+        """
+        if language not in LANGUAGES or len(text) > BYTES_MAX:
+            return None
+        answer = await self._answer(ask="scene", language=language, text=text, offset=offset)
+        return Scene(**answer["scene"]) if answer and answer["scene"] else None
+
+    async def fits(
+        self, language: str, text: str, offset: int, candidates: Sequence[str]
+    ) -> tuple[Fit, ...] | None:
+        """Return how much of each candidate adds no syntax error: see `insertion.fits`.
+
+        Args:
+            language: the LSP language id of the file.
+            text: a stretch of it, see `stretch.stretch`.
+            offset: in there, in code points, where a candidate would be inserted.
+            candidates: all are judged in one turn.
+
+        Returns:
+            one for each candidate; None: nothing can be told, as above.
+        """
+        if language not in LANGUAGES or len(text) + sum(map(len, candidates)) > BYTES_MAX:
+            return None
+        answer = await self._answer(
+            ask="fits", language=language, text=text, offset=offset, candidates=list(candidates)
+        )
+        return tuple(Fit(*each) for each in answer["fits"]) if answer else None
 
     async def close(self) -> None:
         """End the process, if there is one. The reader must not be asked again."""
         if not self._was_asked:
             return
-        if self._process:
-            self._process.kill()  # also ends what a question waits for
+        self._is_closed = True
+        self._kill()
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
         self._bury()
 
+    async def _answer(self, **question: object) -> dict[str, Any] | None:
+        """Ask the process, when it is this question's turn; None: it died of it, or was closed meanwhile."""
+        self._was_asked = True
+        loop = asyncio.get_running_loop()
+        async with self._turn:
+            if self._is_closed:
+                return None
+            watch = loop.call_later(ANSWER_TIMEOUT_S, self._kill)
+            try:
+                return await loop.run_in_executor(self._thread, self._ask, question)
+            finally:
+                watch.cancel()
+
+    def _kill(self) -> None:
+        if self._process:
+            self._process.kill()  # also ends what a question waits for
+
     # -- in the thread ------------------------------------------------------------------------
 
-    def _ask(self, question: dict[str, str]) -> tuple[Fault, ...] | Untold:
+    def _ask(self, question: dict[str, object]) -> dict[str, Any] | None:
         process = self._running()
         assert process.stdin
         assert process.stdout
-        watch = Timer(ANSWER_TIMEOUT_S, process.kill)
-        watch.start()
         try:
             send(process.stdin, question)
             answer = receive(process.stdout)
         except OSError:
             answer = None
-        finally:
-            watch.cancel()
         if answer is None:
             self._bury()
-            return _DIED
-        if "untold" in answer:
-            return Untold(answer["untold"])
-        return tuple(Fault(line, what) for line, what in answer["faults"])
+        return answer
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process and self._process.poll() is not None:

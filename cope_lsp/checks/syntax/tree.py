@@ -112,10 +112,11 @@ def parse(data: bytes, parser: "Parser", timeout_s: float, last: Parsed | None =
         last: an earlier state of the text; only what changed since is parsed.
     """
     deadline = monotonic() + timeout_s
-    view = memoryview(data)
+    view, pieces = memoryview(data), list[memoryview]()
 
     def read(offset: int, _: object) -> memoryview:
-        return view[offset : offset + _CHUNK_BYTES]
+        pieces.append(view[offset : offset + _CHUNK_BYTES])
+        return pieces[-1]
 
     def is_late(_offset: int, _has_error: object) -> bool:
         return monotonic() > deadline
@@ -128,6 +129,9 @@ def parse(data: bytes, parser: "Parser", timeout_s: float, last: Parsed | None =
             tree = parser.parse(read, progress_callback=is_late)
     except ValueError:  # what a callback that says stop leads to
         return Untold(f"it was not read within {timeout_s:g} s")
+    finally:
+        for piece in pieces:  # tree-sitter 0.26.1 for Python never lets go of them, and so of the text
+            piece.release()
     broken: list[Broken] = []
     for found in _broken(tree):
         broken.append(found)
