@@ -12,7 +12,9 @@ import pytest
 from cope_lsp.assistant import Assistant
 from cope_lsp.cascade.code import CodeTask
 from cope_lsp.cascade.outcome import EscalationAsked
+from cope_lsp.checks.syntax.reader import SyntaxReader
 from cope_lsp.completion.completer import Completer
+from cope_lsp.completion.pace import Pace
 from cope_lsp.config import Config
 from cope_lsp.context.target import target_at
 from cope_lsp.context.window import CHARACTERS_PER_TOKEN
@@ -92,7 +94,10 @@ def assert_nothing_of_it_left(seen: Front) -> None:
 async def ask(model: RemoteModel, text: str, offset: int, home: Path) -> None:
     """Ask for ghost text and see that an answer came, not a refusal."""
     document = Document((home / "a.py").as_uri(), "python", text)
-    completion = await Completer(model).complete(CompletionRequest(document, offset, explicit=True))
+    syntax = SyntaxReader()
+    request = CompletionRequest(document, offset, explicit=True)
+    completion = await Completer(model, syntax, Pace()).complete(request)
+    await syntax.close()
     assert isinstance(completion, Suggestion), completion
 
 
