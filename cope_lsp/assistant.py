@@ -18,7 +18,12 @@ from cope_lsp.checks.syntax.check import Syntax
 from cope_lsp.checks.syntax.reader import SyntaxReader
 from cope_lsp.completion.back_off import BackOff
 from cope_lsp.completion.completer import Completer
+from cope_lsp.completion.note import Note, unheard
+from cope_lsp.completion.pace import Pace
+from cope_lsp.completion.prompt import shows_elsewhere
+from cope_lsp.completion.trigger import Trigger
 from cope_lsp.config import Config
+from cope_lsp.context.related import Related
 from cope_lsp.egress.audit import Audit
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.engine.wire import EngineStatus
@@ -47,11 +52,15 @@ class Assistant:
         self.config = config
         self.consent = ConsentStore()
         self.audit = Audit(keep_text=config.hosted_keep_sent)
+        self.trigger = Trigger(config)
+        self.pace = Pace()
+        self.related = Related(is_on=False)  # until it is known whether the model has room for it
         self._model = model
-        self._completer = Completer(model)
+        self._shows_elsewhere = False
+        self._syntax = SyntaxReader()
+        self._completer = self._completer_of(model)
         self._back_off = BackOff()
         self._plans = PlanMemory()
-        self._syntax = SyntaxReader()
         self._teller = Teller(Ledger())
         self._hosted: Claude | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -66,25 +75,37 @@ class Assistant:
         if not same_model(config, self.config):
             self._retire(self._model.close())
             self._model = model_from(config)
-            self._completer = Completer(self._model)
+            self._completer = self._completer_of(self._model)
         if config != self.config and self._hosted is not None:
             self._retire(self._hosted.close(self.config.hosted_timeout_s))
             self._hosted = None
         self.config = config
+        self.trigger.use(config)
+        self.related.switch(on=config.context_related and self._shows_elsewhere)
         self.audit.keep_text = config.hosted_keep_sent
 
-    async def complete(self, request: CompletionRequest) -> Completion:
+    def _completer_of(self, model: TextModel) -> Completer:
+        return Completer(model, self._syntax, self.pace, self.related.excerpts)
+
+    async def complete(self, request: CompletionRequest, note: Note = unheard) -> Completion:
         """Return ghost text, or the reason why there is none.
 
         The text leaves the machine only where the model is a server that the user agreed to.
+
+        Args:
+            request: where.
+            note: is told what happens on the way.
         """
         if not self.config.completion_enabled:
             return Silence("disabled", "completion.enabled is false")
+        if silence := self.trigger.silence(request):
+            # What somebody asked for by a key goes on to be shown while they type it.
+            return (silence.reason == "manual" and self._completer.remembered(request)) or silence
         if not request.explicit and (reason := self._back_off.reason(self.config.completion_back_off)):
             return Silence("resting", f"{reason}; completion.back_off = {self.config.completion_back_off}")
         if objection := await self._objection(request.document.uri):
             return Silence("not-sent", objection)
-        return await self._completer.complete(request)
+        return await self._completer.complete(request, idle_s=self.trigger.idle_s, note=note)
 
     async def quote(self, question: Question) -> Quote:
         """Return what asking the hosted model would send, where to, and cost at most. Sends nothing.
@@ -213,7 +234,7 @@ class Assistant:
             CopeError: there is no model; the message says why.
         """
         if not await self._objection(uri):
-            await self._model.info()
+            await asyncio.gather(self.model_info(), self._syntax.scene("python", "", 0))
 
     async def model_info(self) -> ModelInfo:
         """Return what is known of the local model, loading it first.
@@ -221,12 +242,16 @@ class Assistant:
         Raises:
             CopeError: there is no model; the message says why.
         """
-        return await self._model.info()
+        info = await self._model.info()
+        self._shows_elsewhere = shows_elsewhere(info)
+        self.related.switch(on=self.config.context_related and self._shows_elsewhere)
+        return info
 
     async def close(self) -> None:
         """End the engine and what still waits for a hosted model."""
         await self._model.close()
         await self._syntax.close()
+        await self.related.close()
         if self._hosted is not None:
             await self._hosted.close(FAREWELL_S)
         if retiring := set(self._retiring):  # an engine that was replaced a moment ago must still be ended

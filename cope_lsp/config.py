@@ -19,6 +19,8 @@ def _setting(default: Any, key: str, text: str, **more: Any) -> Any:
 _PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _SERVER = rf"https?://([A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(:{_PORT})?(/[\w./~\-]*)?"
 _PROXY = r"(https?://[^\s@]+)?"
+_AREA = r"(?!([^*?\[]*[*?\[]){61})[^\s!#,\ud800-\udfff][^,\n\ud800-\udfff]{0,199}"
+"""An entry must not take back another, as with `!`, nor have more wildcards than egress/globs takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,40 @@ class Config:
         "When no ghost text is offered unasked: on battery, on a busy machine, in both cases, or never.",
         reach="tighten",
         choices=("both", "battery", "load", "never"),
+    )
+    completion_trigger: Literal["manual", "idle", "auto"] = _setting(
+        "auto",
+        "completion.trigger",
+        "When ghost text comes: as you type (auto), after a pause (idle), or when you ask for it (manual).",
+        reach="tighten",
+        choices=("manual", "idle", "auto"),
+    )
+    completion_idle_ms: int = _setting(
+        700,
+        "completion.idle_ms",
+        "Milliseconds without a key after which ghost text comes when completion.trigger is idle.",
+        reach="any",
+        minimum=100,
+        maximum=60_000,
+    )
+    completion_manual_in: tuple[str, ...] = _setting(
+        (),
+        "completion.manual_in",
+        "Where ghost text comes only when asked for: language ids and globs, such as markdown and tests/**.",
+        reach="tighten",
+        pattern=_AREA,
+        shape="language ids and globs",
+    )
+    completion_off_in: tuple[str, ...] = _setting(
+        (),
+        "completion.off_in",
+        "Where no ghost text comes at all: language ids and globs, such as yaml and *.env.",
+        reach="tighten",
+        pattern=_AREA,
+        shape="language ids and globs",
+    )
+    context_related: bool = _setting(
+        default=True, key="context.related", text="Show the model code of other files.", reach="tighten"
     )
     offline: bool = _setting(
         default=False,
@@ -229,6 +265,12 @@ class Config:
     )
     models_timeout_s: int = _setting(
         30, "models.timeout_s", "Seconds that a hub may be silent.", minimum=1, maximum=600
+    )
+    stats_enabled: bool = _setting(
+        default=True,
+        key="stats.enabled",
+        text="Count what becomes of suggestions, for `cope-lsp stats`; the counts stay on this machine.",
+        reach="tighten",
     )
     log_file: Path | None = _setting(None, "log.file", "Write a log to this file.")
     log_level: str = _setting(

@@ -18,7 +18,7 @@ from platformdirs import user_config_path
 
 from cope_lsp.choice import read_choice
 from cope_lsp.config import Config, Loaded, settings
-from cope_lsp.setting import parse, refused
+from cope_lsp.setting import added, parse, refused
 from cope_lsp.settings_file import line_of, lines_of, text_of
 
 PROJECT_FILE = ".cope.toml"
@@ -140,7 +140,10 @@ class _Loading:
             self._complain(f"{origin}: {key} {fault}, not {_shown(value)}")
             self._is_unsure |= key.startswith(("offline", "hosted."))
             return
-        if not trusted and (refusal := refused(setting, parsed, getattr(self._config, name))):
+        current = getattr(self._config, name)
+        if not trusted and isinstance(parsed, tuple):
+            parsed = added(parsed, current)
+        if not trusted and (refusal := refused(setting, parsed, current)):
             where = f"{user_file()} or {setting.environment}"
             self._complain(f"{origin}: {key} {refusal} a project or an editor; use {where}")
             return

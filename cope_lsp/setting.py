@@ -8,7 +8,11 @@ from typing import Any, Literal
 Reach = Literal["user", "tighten", "any"]
 """Who may set a setting besides the user's file, the environment and the command line. "user": nobody.
 "tighten": a project or an editor too, but only to a tighter value: a lower number, an earlier choice, and
-whatever of true and false the setting's `tightest` says. "any": they may set any value."""
+whatever of true and false the setting's `tightest` says; what they say of a list is added to it. "any": they
+may set any value."""
+
+ENTRIES_MAX = 100
+"""Of a list that one source gives, and of all together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Setting:
     maximum: int | None = None
     choices: tuple[str, ...] = ()
     pattern: str = ""
-    """What a text must look like, as a regular expression for all of it."""
+    """What a text, or each of a list, must look like, as a regular expression for all of it."""
     shape: str = ""
     """The pattern in words, for the message to somebody who missed it."""
     tightest: bool = False
@@ -43,9 +47,16 @@ def refused(setting: Setting, value: Any, current: Any) -> str:
     return ""
 
 
+def added(value: tuple[str, ...], current: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a list with what a project or an editor adds to it; they can take nothing away."""
+    return tuple(dict.fromkeys((*current, *value)))[: max(ENTRIES_MAX, len(current))]
+
+
 def _looseness(setting: Setting, value: Any) -> int:
     if isinstance(value, bool):
         return int(value is not setting.tightest)
+    if isinstance(value, tuple):
+        return -len(value)
     return setting.choices.index(value) if setting.choices else int(value)
 
 
@@ -53,6 +64,8 @@ def parse(value: object, kind: str, setting: Setting) -> tuple[str, Any]:
     """Return (what is wrong or "", the value for the field)."""
     if "Path" in kind:
         return _parse_path(value)
+    if "tuple" in kind:
+        return _parse_list(value, setting)
     if "bool" in kind:
         return ("", value) if isinstance(value, bool) else ("takes true or false", None)
     if "int" in kind:
@@ -64,6 +77,19 @@ def parse(value: object, kind: str, setting: Setting) -> tuple[str, Any]:
 
 def _matches(value: object, pattern: str) -> bool:
     return isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def _parse_list(value: object, setting: Setting) -> tuple[str, Any]:
+    """Take a list of texts; or one text, as variables have it, with commas between them."""
+    entries = [each.strip() for each in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(entries, list | tuple):
+        return f"takes a list of {setting.shape}", None
+    entries = [each for each in entries if each != ""]
+    if not all(_matches(each, setting.pattern) for each in entries):
+        return f"takes a list of {setting.shape}", None
+    if len(entries) > ENTRIES_MAX:
+        return f"takes {ENTRIES_MAX} entries at most", None
+    return "", tuple(dict.fromkeys(entries))
 
 
 def _parse_path(value: object) -> tuple[str, Any]:

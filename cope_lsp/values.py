@@ -194,6 +194,8 @@ class CompletionRequest:
     offset: int
     explicit: bool = False
     """The user asked by a key: more time, more lines."""
+    hurried: bool = False
+    """Whether an automatic request is answered as soon as it can be, not when its user pauses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +238,8 @@ class Silence:
     reason: SilenceReason
     detail: str = ""
     offers_solve: bool = False
-    """Whether the function around the cursor could be written by the cascade instead: somebody asked by a key, and
-    nothing that the model wrote is sound."""
+    """Whether the function around the cursor could be written by the cascade instead: somebody asked by a
+    key, and nothing that the model wrote is sound."""
 
 
 Completion = Suggestion | Silence

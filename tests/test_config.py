@@ -86,6 +86,11 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("completion.enabled", "false", "false", False),
     ("completion.fallback", '"never"', "never", "never"),
     ("completion.back_off", '"battery"', "battery", "battery"),
+    ("completion.trigger", '"idle"', "idle", "idle"),
+    ("completion.idle_ms", "1_000", "1_000", 1000),
+    ("completion.manual_in", '["markdown", "tests/**"]', "markdown, tests/**", ("markdown", "tests/**")),
+    ("completion.off_in", '["*.env"]', "*.env", ("*.env",)),
+    ("context.related", "false", "false", False),
     ("offline", "true", "true", True),
     ("hosted.endpoint", '"http://127.0.0.1:8080"', "http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     ("hosted.model", '"some/model-1:free"', "some/model-1:free", "some/model-1:free"),
@@ -104,19 +109,26 @@ VALUES: list[tuple[str, str, str, Any]] = [
     ("models.hub", '"https://hub.example/hf"', "https://hub.example/hf", "https://hub.example/hf"),
     ("models.proxy", '"http://proxy:3128"', "http://proxy:3128", "http://proxy:3128"),
     ("models.timeout_s", "5", "5", 5),
+    ("stats.enabled", "false", "false", False),
     ("log.file", '"/tmp/cope.log"', "/tmp/cope.log", Path("/tmp/cope.log")),
     ("log.level", '"debug"', "debug", "debug"),
 ]
 A_PROJECTS = {
     "completion.back_off",
+    "completion.idle_ms",
+    "completion.manual_in",
+    "completion.off_in",
+    "completion.trigger",
     "cascade.escalate",
     "cascade.extra_rounds",
     "cascade.when_hopeless",
     "completion.enabled",
     "completion.fallback",
+    "context.related",
     "hosted.draft_tokens_max",
     "hosted.output_tokens_max",
     "offline",
+    "stats.enabled",
 }
 FIELDS = {setting.key: (name, setting) for name, setting, _ in settings()}
 
@@ -219,15 +231,44 @@ def test_the_user_may_loosen_what_a_project_tightened(files: Files) -> None:
         (Setting("a.flag", "", reach="tighten"), True, False, None),
         (Setting("a.number", "", reach="tighten"), 5, 4, 6),
         (Setting("a.choice", "", reach="tighten", choices=("none", "some", "all")), "some", "none", "all"),
+        (Setting("a.list", "", reach="tighten"), ("a",), ("a", "b"), ()),
     ],
     ids=lambda value: value.key if isinstance(value, Setting) else "",
 )
-def test_tighter_is_off_or_a_lower_number_or_an_earlier_choice(
+def test_tighter_is_off_or_a_lower_number_or_an_earlier_choice_or_a_longer_list(
     setting: Setting, current: object, smaller: object, larger: object
 ) -> None:
     assert not refused(setting, current, current)
     assert not refused(setting, smaller, current)
     assert larger is None or refused(setting, larger, current) == "cannot be loosened by"
+
+
+@pytest.mark.parametrize("key", ["completion.manual_in", "completion.off_in"])
+def test_a_project_and_an_editor_add_to_a_list_and_take_nothing_away(files: Files, key: str) -> None:
+    loaded = files.load(user=f"{key} = ['markdown', '*.env']", project=f"{key} = ['tests/**', '*.env']")
+    assert value_of(loaded, key) == ("markdown", "*.env", "tests/**")
+    loaded = with_editor_settings(loaded, {key: []})
+    assert value_of(loaded, key) == ("markdown", "*.env", "tests/**")
+    loaded = with_editor_settings(loaded, {key: "yaml"})
+    assert value_of(loaded, key) == ("markdown", "*.env", "tests/**", "yaml")
+    assert not loaded.problems
+
+
+def test_the_user_replaces_a_list(files: Files) -> None:
+    variable = {"COPE_LSP_COMPLETION_OFF_IN": " yaml,*.env ,, "}
+    loaded = files.load(user="completion.off_in = ['markdown']", environment=variable)
+    assert loaded.config.completion_off_in == ("yaml", "*.env")
+
+
+def test_a_list_of_a_project_is_not_endless(files: Files) -> None:
+    many = [f"*.{n}" for n in range(100)]
+    loaded = files.load(user="completion.off_in = ['markdown']", project=f"completion.off_in = {many}")
+    assert loaded.config.completion_off_in == ("markdown", *many[:99])
+    loaded = files.load(project=f"completion.off_in = {[*many, 'x']}")
+    assert loaded.problems[0].startswith(
+        f"{files.project}:1: completion.off_in takes 100 entries at most, not ["
+    )
+    assert loaded.config.completion_off_in == ("markdown",)
 
 
 # -- which source wins -------------------------------------------------------------------------------
@@ -335,6 +376,15 @@ def test_settings_of_several_sources_stand_beside_each_other(files: Files) -> No
         ("completion.fallback = []", "completion.fallback is one of auto, always, never, not []"),
         ("log.level = 'loud'", "log.level is one of error, warning, info, debug, not 'loud'"),
         ("log.level = 2024-01-01", "log.level is one of error, warning, info, debug, not datetime.date"),
+        ("completion.off_in = 5", "completion.off_in takes a list of language ids and globs, not 5"),
+        ("completion.off_in = [5]", "completion.off_in takes a list of language ids and globs, not [5]"),
+        ("completion.off_in = {a = 1}", "there is no setting 'completion.off_in.a'"),
+        (
+            "completion.off_in = ['!a']",
+            "completion.off_in takes a list of language ids and globs, not ['!a']",
+        ),
+        (f"completion.off_in = ['{'*' * 61}']", "completion.off_in takes a list of language ids and globs"),
+        (f"completion.off_in = ['{'a' * 201}']", "completion.off_in takes a list of language ids and globs"),
         ("model = 1", "there is no setting 'model'"),
         ("threads = 1", "there is no setting 'threads'"),
         ("model.thread = 1", "there is no setting 'model.thread'"),

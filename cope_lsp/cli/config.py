@@ -113,7 +113,7 @@ def _more(setting: Setting) -> dict[str, Any]:
 def _type_of(annotation: str, default: object) -> str:
     if "Path" in annotation:
         return "path"
-    return {bool: "boolean", int: "integer"}.get(type(default), "string")
+    return {bool: "boolean", int: "integer", tuple: "list"}.get(type(default), "string")
 
 
 def _limits(entry: dict[str, Any]) -> str:
@@ -125,6 +125,8 @@ def _limits(entry: dict[str, Any]) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
     return str(value) if isinstance(value, Path) else value
 
 

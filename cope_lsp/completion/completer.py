@@ -1,24 +1,19 @@
 """From a place in a text to ghost text, or to the reason why there is none."""
 
+import asyncio
 import time
-from contextlib import aclosing
 
-from cope_lsp.completion import filters, prompt
+from cope_lsp.checks.syntax.reader import SyntaxReader
 from cope_lsp.completion.cache import SuggestionCache
-from cope_lsp.completion.request import Place, limits_for, place_of
+from cope_lsp.completion.candidates import SHOWN_MAX
+from cope_lsp.completion.note import Note, unheard
+from cope_lsp.completion.pace import Pace
+from cope_lsp.completion.question import Gather, Question, nothing_else
+from cope_lsp.completion.request import Place, place_of
 from cope_lsp.errors import CopeError
 from cope_lsp.models.base import TextModel
-from cope_lsp.models.elsewhere import about, shown
 from cope_lsp.text import units
-from cope_lsp.values import (
-    Completion,
-    CompletionRequest,
-    Generation,
-    ModelInfo,
-    Sample,
-    Silence,
-    Suggestion,
-)
+from cope_lsp.values import Completion, CompletionRequest, Silence, Suggestion
 
 DOCUMENT_BYTES_MAX = 2_000_000
 
@@ -26,63 +21,72 @@ DOCUMENT_BYTES_MAX = 2_000_000
 class Completer:
     """Completes with one model; remembers what it suggested."""
 
-    def __init__(self, model: TextModel) -> None:
-        self._model = model
-        self._unasked = SuggestionCache()
-        self._asked = SuggestionCache()
+    def __init__(
+        self, model: TextModel, syntax: SyntaxReader, pace: Pace, gather: Gather = nothing_else
+    ) -> None:
+        """Begin without any memory.
 
-    async def complete(self, request: CompletionRequest) -> Completion:
-        """Return a suggestion for the place of `request`, or why there is none. Raises nothing of ours."""
+        Args:
+            model: who writes.
+            syntax: who judges what it wrote; the caller closes it.
+            pace: how long an automatic request waits for the next key.
+            gather: finds what a model is shown of other places.
+        """
+        self._model = model
+        self._syntax = syntax
+        self._pace = pace
+        self._gather = gather
+        self._unasked = SuggestionCache()
+        self._asked = tuple(SuggestionCache() for _ in range(SHOWN_MAX))
+        """The best suggestion of each place, the second best, and so on."""
+
+    async def complete(
+        self, request: CompletionRequest, *, idle_s: float = 0.0, note: Note = unheard
+    ) -> Completion:
+        """Return a suggestion for the place of `request`, or why there is none. Raises nothing of ours.
+
+        Args:
+            request: where, and whether somebody asked by a key.
+            idle_s: how long nobody must have typed before an automatic request is answered.
+            note: is told what happens on the way.
+        """
         started = time.perf_counter()
         document, offset = request.document, request.offset
         place = place_of(document.text, offset)
         if silence := _not_here(request, place):
             return silence
-        if remembered := self._remembered(request):
-            return Suggestion(remembered, time.perf_counter() - started, from_cache=True)
+        if remembered := self.remembered(request):
+            note("memory", f"it is left of an earlier suggestion: {remembered.text!r}")
+            return remembered
+        if not request.explicit and not request.hurried:
+            await asyncio.sleep(self._pace.delay(document.text, offset, time.monotonic(), idle_s))
+        asked = time.perf_counter()
         try:
-            answer = await self._ask(request, place)
+            answer = await Question(request, place, self._syntax, self._gather, note).ask(self._model)
         except CopeError as error:
             return Silence("model-unavailable", str(error))
+        if not request.explicit:
+            self._pace.latency(time.perf_counter() - asked)
         if isinstance(answer, Silence):
             return answer
-        cache = self._asked if request.explicit else self._unasked
-        cache.put(document.uri, document.text, offset, answer)
-        return Suggestion(answer, time.perf_counter() - started)
+        for cache, text in zip(self._asked if request.explicit else (self._unasked,), answer, strict=False):
+            cache.put(document.uri, document.text, offset, text)
+        return Suggestion(answer[0], time.perf_counter() - started, others=tuple(answer[1:]))
 
-    def _remembered(self, request: CompletionRequest) -> str | None:
-        """Return what is left of an earlier suggestion.
+    def remembered(self, request: CompletionRequest) -> Suggestion | None:
+        """Return what is left of an earlier suggestion; None when nothing is.
 
         Who asks by a key gets more than one line: what was offered unasked is no answer to that.
         """
-        caches = (self._asked,) if request.explicit else (self._unasked, self._asked)
+        started = time.perf_counter()
+        caches = self._asked if request.explicit else (self._unasked, *self._asked)
         uri, text = request.document.uri, request.document.text
-        found = (cache.get(uri, text, request.offset) for cache in caches)
-        return next((text for text in found if text), None)
-
-    async def _ask(self, request: CompletionRequest, place: Place) -> str | Silence:
-        model = about(self._model, request.document.uri)
-        info = await model.info()
-        if not speaks(info, request.document.language):
-            return Silence("language", _wrong_language(info, request.document.language))
-        limits = limits_for(request, place)
-        seen = await shown(model, request)
-        generation = Generation(prompt.build(seen, info, limits.output_tokens_max), limits)
-        async with aclosing(model.generate(generation)) as answers:
-            drafts = [answer async for answer in answers if isinstance(answer, Sample)]
-        if not drafts:
-            return Silence("empty", "the model had no time to answer")
-        return _filtered(drafts[0], request, place)
-
-
-def speaks(model: ModelInfo, language: str) -> bool:
-    """Whether the model is any good for an LSP language id."""
-    return model.languages is None or language in model.languages
-
-
-def _wrong_language(model: ModelInfo, language: str) -> str:
-    known = ", ".join(model.languages or ())
-    return f"{model.name} was trained on {known} only, not on {language}"
+        found = dict.fromkeys(left for cache in caches if (left := cache.get(uri, text, request.offset)))
+        if not found:
+            return None
+        best, *others = found
+        seconds = time.perf_counter() - started
+        return Suggestion(best, seconds, from_cache=True, others=tuple(others) if request.explicit else ())
 
 
 def _not_here(request: CompletionRequest, place: Place) -> Silence | None:
@@ -92,8 +96,3 @@ def _not_here(request: CompletionRequest, place: Place) -> Silence | None:
     if place.inside_word and not request.explicit:
         return Silence("inside-word")
     return None
-
-
-def _filtered(draft: Sample, request: CompletionRequest, place: Place) -> str | Silence:
-    below = request.document.text[request.offset + len(place.after) :]
-    return filters.apply(draft.text, filters.Surroundings(place, below, request.explicit))

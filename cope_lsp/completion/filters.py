@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from cope_lsp.completion.brackets import closers_of_outside
+from cope_lsp.completion.note import Note, unheard
 from cope_lsp.completion.request import Place
 from cope_lsp.text import split_lines, without_hidden
 from cope_lsp.values import Silence, SilenceReason
 
 AUTOMATIC_CHARACTERS_MIN = 2
 SAME_LINES_MAX = 2
+REPEATED_CHARACTERS_MIN = 8
+"""A short line such as `pass` or `i += 1` may well stand twice."""
 
 _WIDE = "\N{FULLWIDTH VERTICAL LINE}"  # DeepSeek's tokens have it for a bar
 _MARK = re.compile(
     rf"<\|[^|>\s]{{1,60}}\|>|<{_WIDE}[^{_WIDE}\n]{{1,60}}{_WIDE}>"
-    r"|</?s>|<(?:PRE|SUF|MID|EOT)>|<fim_\w+>|<file_sep>|\ufffd"
+    r"|</?s>|<(?:PRE|SUF|MID|EOT|eos|bos|pad)>|<fim_\w+>|<(?:file_sep|filename|reponame|gh_stars)>"
+    r"|<(?:start|end)_of_turn>|\[/?(?:INST|SUFFIX|PREFIX|MIDDLE)\]|\ufffd"
 )
+_FENCE = re.compile(r"^```[^\n`]*(?:\n|\Z)", re.MULTILINE)
 _LOOP = re.compile(r"(.{3,40}?)\1{4,}|(.{10,120}?)\2{2,}")
 _TERMINATORS = frozenset(":;,")
 
@@ -30,15 +35,21 @@ class Surroundings:
     below: str
     """The text after the current line."""
     explicit: bool
+    above: str = ""
+    """The text before the current line, or the end of it."""
+    language: str = ""
 
 
 Filter = Callable[[str, Surroundings], str]
 
 
-def apply(text: str, around: Surroundings) -> str | Silence:
+def apply(text: str, around: Surroundings, note: Note = unheard) -> str | Silence:
     """Return what is left of `text`, or the silence of the filter that left nothing."""
+    note("model", f"wrote {text!r}")
     for reason, cut in FILTERS:
         shown = cut(text, around)
+        if shown != text:
+            note(cut.__name__.replace("_", " "), f"left {shown!r}")
         if not shown.strip():
             return Silence(reason, f"the model wrote {text[:80]!r}")
         text = shown
@@ -58,6 +69,18 @@ def without_hidden_characters(text: str, _: Surroundings) -> str:
 def without_marks(text: str, _: Surroundings) -> str:
     """Cut at the first special token that was written out as text."""
     return _MARK.split(text, maxsplit=1)[0]
+
+
+def without_fences(text: str, around: Surroundings) -> str:
+    """Cut at the fence of a code block: a chat model's answer goes on in prose there."""
+    if around.language == "markdown" or around.place.before.strip():
+        return text
+    return _FENCE.split(text.removeprefix(_opening_fence(text)), maxsplit=1)[0]
+
+
+def _opening_fence(text: str) -> str:
+    found = _FENCE.match(text)
+    return found[0] if found else ""
 
 
 def without_trailing_space(text: str, _: Surroundings) -> str:
@@ -95,14 +118,23 @@ def without_lines_below(text: str, around: Surroundings) -> str:
     return text
 
 
-def without_repetition(text: str, _: Surroundings) -> str:
+def without_lines_above(text: str, around: Surroundings) -> str:
+    """Drop what begins by writing once more what stands directly above."""
+    lines = [line.rstrip() for line in (around.place.before + text).split("\n")]
+    above = [line.rstrip() for line in split_lines(around.above.rstrip())[-len(lines) :]]
+    repeats = lines == above and _has_word(text) and len(text.strip()) >= REPEATED_CHARACTERS_MIN
+    return "" if repeats else text
+
+
+def without_repetition(text: str, around: Surroundings) -> str:
     """Cut where one piece, or one line, comes again and again. Lines without a word do not count."""
     loop = next((found for found in _LOOP.finditer(text) if _has_word(found[0])), None)
     if loop:
         text = (text[: loop.start()] + (loop[1] or loop[2])).rstrip()
     lines = text.split("\n")
+    whole = [around.place.before + lines[0], *lines[1:]]
     for index in range(SAME_LINES_MAX, len(lines)):
-        if _has_word(lines[index]) and len(set(lines[index - SAME_LINES_MAX : index + 1])) == 1:
+        if _has_word(whole[index]) and len(set(whole[index - SAME_LINES_MAX : index + 1])) == 1:
             return "\n".join(lines[: index - SAME_LINES_MAX + 1]).rstrip()
     return text
 
@@ -121,9 +153,11 @@ FILTERS: tuple[tuple[SilenceReason, Filter], ...] = (
     ("empty", with_plain_line_ends),
     ("marks-in-text", without_hidden_characters),
     ("marks-in-text", without_marks),
+    ("marks-in-text", without_fences),
     ("empty", without_trailing_space),
     ("repeats-suffix", without_overlap),
     ("repeats-suffix", without_lines_below),
+    ("repeats-prefix", without_lines_above),
     ("repeats-itself", without_repetition),
     ("too-short", long_enough),
 )

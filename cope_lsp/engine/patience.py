@@ -11,8 +11,8 @@ READ_SHARE = 0.5
 PROMPT_TOKENS_MIN = 64
 """With less to look at a model writes nothing that is worth the wait, however short."""
 
-OUTPUT_TOKENS_MIN = 12
-"""About as many as the rest of a line has."""
+OUTPUT_TOKENS_MIN = 6
+"""The rest of a word and a bracket: less says nothing."""
 
 _NEWEST = 0.2
 """How much the newest measurement counts: one token in five is late on a machine that does other things."""
@@ -51,11 +51,12 @@ class Patience:
             _shortened(segment, share) if isinstance(segment, Text) else segment for segment in prompt
         )
 
-    def output_tokens(self, wanted: int, patience_s: float) -> int:
-        """Return how many tokens can be drawn in time, `wanted` at most."""
+    def output_tokens(self, wanted: int, unread: int, patience_s: float) -> int:
+        """Return how many tokens can be drawn in time, `wanted` at most, when so many are read before."""
         if not self._draw_s:
             return wanted
-        return min(wanted, max(OUTPUT_TOKENS_MIN, int(patience_s * (1 - READ_SHARE) / self._draw_s)))
+        left_s = max(patience_s * (1 - READ_SHARE), patience_s - self._portion.seconds(unread))
+        return min(wanted, max(OUTPUT_TOKENS_MIN, int(left_s / self._draw_s)))
 
 
 def _shortened(text: Text, share: float) -> Text:

@@ -137,10 +137,10 @@ class Scheduler:
         tokens = prompt_tokens(wanted.prompt, self._model)
         if (patience_s := wanted.limits.patience_s) is None:
             return tokens
-        most = self._patience.output_tokens(wanted.limits.output_tokens_max, patience_s)
-        job.generation = replace(wanted, limits=replace(wanted.limits, output_tokens_max=most))
         unread = len(tokens) - self._lanes.known(tokens, mark)
         shorter = self._patience.shorter(wanted.prompt, len(tokens), unread, patience_s)
+        most = self._patience.output_tokens(wanted.limits.output_tokens_max, unread, patience_s)
+        job.generation = replace(wanted, limits=replace(wanted.limits, output_tokens_max=most))
         job.is_shortened = shorter is not None
         return tokens if shorter is None else prompt_tokens(shorter, self._model)
 

@@ -1,17 +1,10 @@
-"""The journal of a run: one JSON line for each answer, appended when it is complete and never changed.
+"""The journal of a run: one JSON line for each answer, appended when it is complete and never changed."""
 
-A run that was cut off goes on where it was: what the journal holds is not asked again.
-"""
-
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from cattrs.preconf.json import make_converter
-
-from cope_lsp.errors import TaskFileError
+from cope_lsp.evaluation.lines import Lines
 from cope_lsp.evaluation.methods import Drafted, Draw
 from cope_lsp.evaluation.score import Score
 
@@ -49,35 +42,18 @@ class Attempt:
         return self.digest, self.setting
 
 
-_converter = make_converter()
-
-
 class Journal:
     """The answers in one file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.attempts: dict[tuple[str, Setting], Attempt] = {}
-        if path.exists():
-            self._load()
+        self._lines = Lines(path, Attempt)
+        self.attempts = {attempt.key: attempt for attempt in self._lines.read()}
 
     def add(self, attempt: Attempt) -> None:
         """Append an answer; it is in the file when this returns."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(attempt)) + "\n")
+        self._lines.add(attempt)
         self.attempts[attempt.key] = attempt
-
-    def _load(self) -> None:
-        """Read what is there; a last line that a kill cut off is taken away."""
-        data = self.path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            with self.path.open("r+b") as file:
-                file.truncate(len(whole))
-        for number, line in enumerate(whole.decode("utf-8").splitlines(), 1):
-            attempt = _attempt(line, f"{self.path}:{number}")
-            self.attempts[attempt.key] = attempt
 
 
 def read_all(paths: Iterable[Path]) -> list[Attempt]:
@@ -87,12 +63,3 @@ def read_all(paths: Iterable[Path]) -> list[Attempt]:
         TaskFileError: a line is no answer.
     """
     return [attempt for path in paths for attempt in Journal(path).attempts.values()]
-
-
-def _attempt(line: str, place: str) -> Attempt:
-    try:
-        row: dict[str, Any] = json.loads(line)
-        return _converter.structure(row, Attempt)
-    except Exception as error:
-        msg = f"{place} is no answer of an evaluation; move the file away and run again"
-        raise TaskFileError(msg) from error

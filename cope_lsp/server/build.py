@@ -8,23 +8,27 @@ from cope_lsp.server.features import (
     cancel,
     code_action,
     configuration,
+    feedback,
     inline_completion,
+    inline_edit,
     lifecycle,
     plan,
     sent,
     shutdown,
+    snooze,
     solve,
     status,
     undo,
 )
 from cope_lsp.server.server import CopeServer
 
-_COMMANDS = (accept, status, plan, solve, apply, undo, cancel, budget, sent)
+_WHILE_TYPING = (inline_completion, inline_edit, feedback)
+_COMMANDS = (accept, status, plan, solve, apply, undo, cancel, budget, sent, snooze)
 
 
 def build_server(loaded: Loaded) -> CopeServer:
     """Return a server that is ready to speak; `completion` and `code_lens` join when a client knows them."""
     server = CopeServer(loaded)
-    for feature in (lifecycle, shutdown, configuration, inline_completion, code_action, *_COMMANDS):
+    for feature in (lifecycle, shutdown, configuration, *_WHILE_TYPING, code_action, *_COMMANDS):
         feature.register(server)
     return server

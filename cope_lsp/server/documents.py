@@ -13,8 +13,11 @@ from weakref import WeakKeyDictionary
 from lsprotocol import types
 from pygls.workspace import TextDocument, Workspace
 
+from cope_lsp.checks.syntax.tree import Edit
+from cope_lsp.feedback.follow import Change, replacement, whole
+from cope_lsp.next_edit.history import History
 from cope_lsp.server.convert import encoding_of
-from cope_lsp.text import TextBuffer
+from cope_lsp.text import TextBuffer, split_lines
 
 Value = TypeVar("Value")
 
@@ -34,15 +37,44 @@ class LspDocument(TextDocument):
         self._encoding = encoding_of(encoding)
         self.buffer = TextBuffer(source or "", self._encoding)
         self._changed = asyncio.Event()
+        self.history = History()
+        self.on_change: Callable[[Change], None] | None = None
+        """Called with each change, after it was made, while somebody follows the text."""
 
     def apply_change(self, change: types.TextDocumentContentChangeEvent) -> None:
         """Apply one change of a `textDocument/didChange`."""
+        followed = self._followed(change) if self.on_change else None
+        self._remember(change)
         if isinstance(change, types.TextDocumentContentChangePartial):
             start, end = change.range.start, change.range.end
             self.buffer.replace((start.line, start.character), (end.line, end.character), change.text)
         else:
             self.buffer = TextBuffer(change.text, self._encoding)
         self._changed.set()
+        if self.on_change and followed:
+            self.on_change(followed)
+
+    def _remember(self, change: types.TextDocumentContentChangeEvent) -> None:
+        """Note a change that is about to be made."""
+        if isinstance(change, types.TextDocumentContentChangePartial):
+            start, end = change.range.start, change.range.end
+            offset, removed = self.buffer.between((start.line, start.character), (end.line, end.character))
+            self.history.add(offset, removed, change.text)
+        else:
+            edit, before = Edit.between(self.source, change.text), self.source
+            removed, inserted = before[edit.start : edit.old_end], change.text[edit.start : edit.new_end]
+            self.history.add(edit.start, removed, inserted)
+
+    def _followed(self, change: types.TextDocumentContentChangeEvent) -> Change:
+        if not isinstance(change, types.TextDocumentContentChangePartial):
+            return whole(self.buffer.lines, split_lines(change.text))
+        start, end = change.range.start, change.range.end
+        first = self.buffer.locate(start.line, start.character)
+        return replacement(first, self.buffer.locate(end.line, end.character), change.text)
+
+    def rows(self, first: int, last: int) -> list[str]:
+        """Return the lines `first` to `last`, both included, with their ends; fewer if there are fewer."""
+        return self.buffer.rows(first, last)
 
     async def becomes(self, right: Callable[[str], bool], timeout_s: float) -> bool:
         """Return whether the editor makes the text one that is `right`, now or within `timeout_s` seconds."""

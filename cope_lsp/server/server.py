@@ -4,7 +4,8 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -13,10 +14,16 @@ from pygls.lsp.server import LanguageServer
 from cope_lsp.assistant import Assistant
 from cope_lsp.cascade.memory import PlanMemory
 from cope_lsp.cascade.plan import Plan
+from cope_lsp.checks.syntax.tree import Untold
 from cope_lsp.config import Loaded
 from cope_lsp.context.target import Place
 from cope_lsp.context.tested import ModuleOfTests
 from cope_lsp.egress import offline
+from cope_lsp.feedback.offers import Offers
+from cope_lsp.feedback.recorder import Recorder
+from cope_lsp.feedback.store import Store
+from cope_lsp.next_edit.reader import NextEdits
+from cope_lsp.next_edit.rules import Proposal
 from cope_lsp.server.documents import Derived, LspDocument, LspWorkspace
 from cope_lsp.server.edits import Edit
 from cope_lsp.server.kept import Kept
@@ -28,6 +35,9 @@ from cope_lsp.version import __version__
 log = logging.getLogger(__name__)
 
 PARENT_POLL_S = 3.0
+
+_TELLING_LATE = frozenset({"Neovim"})
+"""Clients that gather what is typed for a while before they tell it, and say when an offer is accepted."""
 
 
 @dataclass(slots=True)
@@ -67,24 +77,8 @@ class Status:
     kind: StatusKind = "Normal"
     message: str = ""
     model: ModelState = "asleep"
-
-
-@dataclass(slots=True)
-class Offers:
-    """The suggestions shown lately, by the id that comes back when one is accepted."""
-
-    texts: Kept[str] = field(default_factory=Kept)
-    accepted: int = 0
-
-    def add(self, offer_id: str, text: str) -> None:
-        """Remember an offer; the oldest makes room."""
-        self.texts.add(offer_id, text)
-
-    def accept(self, offer_id: str) -> bool:
-        """Count an acceptance; False for an id that is not known (any more)."""
-        known = self.texts.take(offer_id) is not None
-        self.accepted += known
-        return known
+    command: Mapping[str, Any] | None = None
+    """What its user may want to do about it: an LSP `Command`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +103,8 @@ class CopeServer(LanguageServer):
         self.client = Client()
         self.status: Status | None = None
         self.last_completion: Completion | None = None
-        self.offers = Offers()
+        self.recorder = Recorder(Store())
+        self.offers = Offers(self.recorder)
         self.inline_completions: Latest[Completion] = Latest()
         self.completions: Latest[Completion] = Latest()
         self.consents: dict[tuple[Path, str], Shared[None]] = {}
@@ -120,18 +115,22 @@ class CopeServer(LanguageServer):
         self.solve_names: dict[str, str] = {}
         """The documents of the solves that run, by the ids that their clients gave them."""
         self.edits: Kept[Edit] = Kept()
+        self.next_edits = NextEdits()
+        self.inline_edits: Latest[Proposal | Untold] = Latest()
         self.outlines: Derived[list[Place]] = Derived()
         self.tests: Derived[ModuleOfTests] = Derived()
 
     def introduce(self, client: Client) -> None:
         """Take what `initialize` says of the client."""
         self.client = client
+        self.offers.tells_late = client.name in _TELLING_LATE
 
     def use(self, loaded: Loaded) -> None:
         """Take other settings from now on."""
         self.loaded = loaded
         offline.switch(on=loaded.config.offline)
         self.assistant.use(loaded.config)
+        self.recorder.enabled = loaded.config.stats_enabled
 
     def document(self, uri: str) -> LspDocument | None:
         """Return a document that the editor has open, or None."""
@@ -158,6 +157,8 @@ class CopeServer(LanguageServer):
         self.inline_completions.cancel_all()
         self.completions.cancel_all()
         self.solves.cancel_all()
+        self.inline_edits.cancel_all()
+        self.recorder.write_now()
         super().shutdown()  # type: ignore[no-untyped-call]  # pygls annotates no result
 
 

@@ -26,7 +26,7 @@ def test_the_text_is_printed(shell: Shell, file: Path) -> None:
 
 def test_one_json_document_is_printed(shell: Shell, file: Path) -> None:
     answer = shell.json("complete", file, *PLACE)
-    assert answer.keys() == {"kind", "text", "seconds", "from_cache"}
+    assert answer.keys() == {"kind", "text", "seconds", "from_cache", "others"}
     assert answer["kind"] == "suggestion"
     assert answer["text"] == shell.run("complete", file, *PLACE).stdout.removesuffix("\n")
     assert answer["seconds"] > 0
@@ -44,7 +44,29 @@ def test_a_reason_for_silence_is_no_failure(shell: Shell, file: Path) -> None:
 
 def test_ghost_text_that_is_switched_off_is_silence(shell: Shell, file: Path) -> None:
     answer = shell.json("complete", file, *PLACE, COPE_LSP_COMPLETION_ENABLED="false")
-    assert answer == {"kind": "silence", "reason": "disabled", "detail": "completion.enabled is false"}
+    assert answer == {
+        "kind": "silence",
+        "reason": "disabled",
+        "detail": "completion.enabled is false",
+        "offers_solve": False,
+    }
+
+
+def test_what_led_to_it_is_explained(shell: Shell, file: Path) -> None:
+    done = shell.run("complete", file, *PLACE, "--explain")
+    *steps, text = done.stdout.splitlines()
+    assert [line.split("  ")[0] for line in steps][:3] == ["place", "asked for", "model"]
+    assert steps[-1].startswith("shown")
+    assert text in steps[-1]
+    answer = shell.json("complete", file, *PLACE, "--explain")
+    assert answer["steps"][0].keys() == {"heading", "text"}
+    assert [step["heading"] for step in answer["steps"]] == [line.split("  ")[0].strip() for line in steps]
+
+
+def test_who_types_is_answered_otherwise_than_who_asks(shell: Shell, file: Path) -> None:
+    unasked = shell.json("complete", file, *PLACE, "--unasked", "--explain")
+    asked = shell.json("complete", file, *PLACE, "--explain")
+    assert len(unasked["steps"]) < len(asked["steps"])
 
 
 @pytest.mark.parametrize(

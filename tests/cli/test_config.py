@@ -67,9 +67,9 @@ def check_entry(entry: dict[str, Any], setting: Setting, default: object) -> Non
     assert entry["environment"] == setting.environment
     assert (entry.get("minimum"), entry.get("maximum")) == (setting.minimum, setting.maximum)
     assert tuple(entry.get("choices", ())) == setting.choices
-    kinds = {"boolean": bool, "integer": int, "string": str, "path": type(None)}
+    kinds = {"boolean": bool, "integer": int, "string": str, "path": type(None), "list": tuple}
     assert type(default) is kinds[entry["type"]]
-    assert entry["default"] == default
+    assert entry["default"] == (list(default) if isinstance(default, tuple) else default)
     if default is not None:
         written = tomllib.loads(f"value = {json.dumps(default)}")["value"]
         assert parse(written, type(default).__name__, setting)[0] == "", "it takes its default"

@@ -1,6 +1,8 @@
 """Completion from end to end: the assistant, the real engine, the embedded model."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -10,7 +12,9 @@ import psutil
 import pytest
 
 from cope_lsp.assistant import Assistant
+from cope_lsp.checks.syntax.reader import SyntaxReader
 from cope_lsp.completion.completer import DOCUMENT_BYTES_MAX, Completer
+from cope_lsp.completion.pace import Pace
 from cope_lsp.config import Config
 from cope_lsp.models.local import LocalModel
 from cope_lsp.values import (
@@ -196,7 +200,7 @@ async def test_an_engine_that_dies_too_often_is_a_reason(make_assistant: MakeAss
 
 async def test_a_request_that_waits_too_long_for_others_says_so() -> None:
     """The newest request has the engine first: an older one may reach its deadline without a token."""
-    model = LocalModel.from_config(Config())
+    model, syntax = LocalModel.from_config(Config()), SyntaxReader()
     await model.info()
     long = Generation(
         (Text("import os\n", 100, "tail"),),
@@ -206,14 +210,23 @@ async def test_a_request_that_waits_too_long_for_others_says_so() -> None:
     )
     try:
         marked = "value = compute(value)\n" * 500 + "x = ‸"
-        waiting = asyncio.create_task(Completer(model).complete(request_at(marked)))
+        completer = Completer(model, syntax, Pace())
+        status = await model.status()
+        assert status is not None
+        await syntax.scene("python", "", 0)
+        os.kill(status.pid, signal.SIGSTOP)  # so that both are there when it goes on
+        waiting = asyncio.create_task(completer.complete(request_at(marked)))
+        await asyncio.sleep(1.0)
         async with aclosing(model.generate(long)) as answers:
             overtaking = asyncio.create_task(_drain(answers))
+            await asyncio.sleep(0.2)
+            os.kill(status.pid, signal.SIGCONT)
             completion = await waiting
             overtaking.cancel()
             await asyncio.gather(overtaking, return_exceptions=True)
     finally:
         await model.close()
+        await syntax.close()
     assert completion == Silence("empty", "the model had no time to answer")
 
 
@@ -230,7 +243,7 @@ async def until_left(processes: set[psutil.Process]) -> None:
 
 
 async def test_other_settings_keep_the_engine_of_the_same_model(assistant: Assistant) -> None:
-    await assistant.model_info()
+    await assistant.warm("file:///a.py")
     engines = running()
     assistant.use(replace(assistant.config, completion_enabled=False))
     assert reason(await assistant.complete(request_at(CLASS))) == "disabled"

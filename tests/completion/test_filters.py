@@ -19,12 +19,19 @@ CASES: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("filters.to
 
 
 def filtered(
-    text: str, *, before: str = "", after: str = "", below: str = "", explicit: bool = False
+    text: str,
+    *,
+    before: str = "",
+    after: str = "",
+    below: str = "",
+    explicit: bool = False,
+    language: str = "python",
 ) -> str | Silence:
     """Return what the filters leave of `text` between `before` and `after`."""
     place = place_of(before + after + below, len(before))
     assert place.after == after, "the rest of the line ends where the text below begins"
-    return filters.apply(text, filters.Surroundings(place, below, explicit))
+    above = before.removesuffix(place.before)
+    return filters.apply(text, filters.Surroundings(place, below, explicit, above, language))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

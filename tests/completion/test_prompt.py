@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cope_lsp.completion.prompt import PROMPT_TOKENS_MAX, build
-from cope_lsp.values import CompletionRequest, Document, FimMark, ModelInfo, Prompt, Text
+from cope_lsp.completion.prompt import EXCERPTS_SHARE, NAME_TOKENS_MAX, PROMPT_TOKENS_MAX, build
+from cope_lsp.values import CompletionRequest, Document, Excerpt, FimMark, FimRole, ModelInfo, Prompt, Text
 from tests.conftest import scaled
 
 MODEL = ModelInfo("m", "", 1, 1, context_tokens=8192, fim=True, languages=None, gpu=False)
@@ -115,3 +115,57 @@ def test_a_model_is_shown_as_much_of_the_suffix_as_helps_it(
     model = replace(MODEL, context_tokens=60, suffix_tokens_max=suffix_tokens_max)
     suffix = texts(prompt_at("a = ‸\nb = 2\n", model))[1]
     assert suffix.tokens_max == shown
+
+
+EXCERPTS = (
+    Excerpt("a/one.py", "def one(first, second, third): ..."),
+    Excerpt("two.py", "TWO = [2] * 22 + [4]\r\n"),
+)
+
+
+def with_excerpts(
+    model: ModelInfo, language: str = "python", excerpts: tuple[Excerpt, ...] = EXCERPTS
+) -> Prompt:
+    request = CompletionRequest(Document("file:///x/my%20file.py", language, "a = b"), 4)
+    return build(request, model, 40, excerpts)
+
+
+def test_other_places_are_shown_as_files_to_a_model_that_knows_files() -> None:
+    prompt = with_excerpts(replace(MODEL, fim_marks=("file", "middle", "prefix", "suffix")))
+    assert prompt[:7] == (
+        FimMark("file"),
+        Text("a/one.py\ndef one(first, second, third): ...\n", 15, "head"),
+        FimMark("file"),
+        Text("two.py\nTWO = [2] * 22 + [4]\n\n", 10, "head"),
+        FimMark("file"),
+        Text("my file.py\n", 32, "head"),
+        FimMark("prefix"),
+    )
+
+
+@pytest.mark.parametrize(("language", "mark"), [("python", "#"), ("lua", "--"), ("go", "//")])
+def test_other_places_are_shown_under_comments_to_any_other_model(language: str, mark: str) -> None:
+    first, second, *_ = texts(with_excerpts(MODEL, language))
+    assert first.text == f"{mark} a/one.py\ndef one(first, second, third): ...\n"
+    assert second.text == f"{mark} two.py\nTWO = [2] * 22 + [4]\n\n"
+
+
+@pytest.mark.parametrize("marks", [(), ("file",)])
+@pytest.mark.parametrize("count", [1, 7, 40])
+def test_other_places_take_no_more_than_their_share(marks: tuple[FimRole, ...], count: int) -> None:
+    excerpts = tuple(Excerpt(f"{each}.py", "value = 1\n" * 30) for each in range(count))
+    prompt = with_excerpts(replace(MODEL, fim_marks=marks), excerpts=excerpts)
+    spent = sum(part.tokens_max if isinstance(part, Text) else 1 for part in prompt[:-5])
+    assert spent <= PROMPT_TOKENS_MAX * EXCERPTS_SHARE + NAME_TOKENS_MAX + 2
+    assert sum(text.tokens_max for text in texts(prompt)) <= PROMPT_TOKENS_MAX
+
+
+def test_more_behind_it_changes_nothing_of_an_excerpt() -> None:
+    excerpts = tuple(Excerpt(f"{each}.py", "value = 1\n" * 9) for each in range(9))
+    alone, more = (with_excerpts(MODEL, excerpts=excerpts[:count]) for count in (2, 9))
+    assert more[:2] == alone[:2]
+
+
+def test_a_model_with_little_room_sees_its_own_file_only() -> None:
+    small = replace(MODEL, context_tokens=1024)
+    assert with_excerpts(small) == with_excerpts(small, excerpts=())

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from cope_lsp.checks.syntax.reader import SyntaxReader
 from cope_lsp.completion.completer import Completer
+from cope_lsp.completion.pace import Pace
 from cope_lsp.completion.prompt import build
 from cope_lsp.engine import fim_formats
 from cope_lsp.engine.llama import LlamaModel, start_backend
@@ -143,8 +145,12 @@ async def test_ghost_text_comes_from_every_family(models: dict[str, Path], name:
     """All the way: the words of random weights are nonsense, but words."""
     model = LocalModel(models[name], EngineSettings(context_tokens=1024), restarts_max=0)
     document = Document("file:///a.py", "python", "def a\nreturn")
-    completion = await Completer(model).complete(CompletionRequest(document, 5, explicit=True))
+    syntax = SyntaxReader()
+    completion = await Completer(model, syntax, Pace()).complete(
+        CompletionRequest(document, 5, explicit=True)
+    )
     await model.close()
+    await syntax.close()
     assert isinstance(completion, Suggestion) or completion.reason not in ("model-unavailable", "language")
     shown = completion.text if isinstance(completion, Suggestion) else completion.detail
     assert shown

@@ -39,14 +39,21 @@ def test_so_little_that_it_is_of_no_use_is_never_shown() -> None:
 
 
 def test_as_many_tokens_are_drawn_as_fit() -> None:
-    assert patience().output_tokens(40, 0.6) == 40
-    assert patience(draw_s=0.001).output_tokens(40, 0.6) == 40
-    assert patience(draw_s=0.015).output_tokens(40, 0.6) == 20
-    assert patience(draw_s=1.0).output_tokens(40, 0.6) == OUTPUT_TOKENS_MIN
-    assert patience(draw_s=1.0).output_tokens(4, 0.6) == 4
+    assert patience().output_tokens(40, 0, 0.6) == 40
+    assert patience(draw_s=0.001).output_tokens(40, 0, 0.6) == 40
+    assert patience(draw_s=0.03).output_tokens(40, 0, 0.6) == 20
+    assert patience(draw_s=1.0).output_tokens(40, 0, 0.6) == OUTPUT_TOKENS_MIN
+    assert patience(draw_s=1.0).output_tokens(4, 0, 0.6) == 4
+
+
+def test_what_must_be_read_first_leaves_less_time_but_half_of_it() -> None:
+    made = patience(read_s=0.01, draw_s=0.015)
+    assert made.output_tokens(99, 15, 0.6) in {29, 30}
+    assert made.output_tokens(99, 30, 0.6) == 20
+    assert made.output_tokens(99, 1000, 0.6) == 20
 
 
 def test_one_late_token_does_not_change_much() -> None:
     made = patience(draw_s=0.01)
     made.learn(0.05)
-    assert 15 < made.output_tokens(100, 0.6) < 20
+    assert 30 < made.output_tokens(100, 0, 0.6) < 40

@@ -466,5 +466,5 @@ def test_on_a_slow_machine_fewer_tokens_are_drawn_for_who_waits(flat: Path) -> N
     for _ in range(50):
         bench.scheduler._patience.learn(0.02)
     _, end = bench.draw(Generation(seen("def f(x):\n    "), Limits(200, 30.0, patience_s=0.8)))
-    assert 12 <= end.usage.output_tokens <= 20
+    assert 12 <= end.usage.output_tokens <= 40
     bench.close()

@@ -63,10 +63,10 @@ def empty_range(line: int, character: int) -> Json:
 def ask_everywhere(
     client: WireClient, texts: Iterable[str] = PLACES, encoding: Encoding = "utf-16", **context: Any
 ) -> Iterator[Offer]:
-    """Ask at the end of each text, in a document of its own, and yield what is offered."""
+    """Ask at the end of each text, in a document of its own, and yield the best that is offered."""
     for text in texts:
         uri, (line, character) = client.open(text), end_of(text, encoding)
-        for item in client.inline(uri, line, character, **context)["items"]:
+        for item in client.inline(uri, line, character, **context)["items"][:1]:
             yield Offer(uri, text, line, character, item)
 
 

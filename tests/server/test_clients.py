@@ -95,10 +95,13 @@ class Session:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=EDITORS, ids=lambda known: known.file)
-async def session(request: pytest.FixtureRequest) -> AsyncIterator[Session]:
+async def session(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Session]:
     known: Known = request.param
+    home = tmp_path_factory.mktemp("home")
     command = [sys.executable, "-P", "-m", "cope_lsp", "serve", "--stdio"]
-    config = ClientServerConfig(server_command=command, server_env=clean_environment(CLIENTS))
+    config = ClientServerConfig(server_command=command, server_env=clean_environment(home))
     client = await config.start()
     assert isinstance(client, LanguageClient)
     try:
@@ -139,7 +142,10 @@ async def test_the_answer_tells_what_the_server_can_do(session: Session) -> None
     assert can.execute_command_provider
     assert set(can.execute_command_provider.commands) == {
         f"cope.server.{name}"
-        for name in ("accept", "apply", "budget", "cancel", "plan", "sent", "solve", "status", "undo")
+        for name in (
+            *("accept", "apply", "budget", "cancel", "plan"),
+            *("sent", "snooze", "solve", "status", "undo"),
+        )
     }
 
 

@@ -73,9 +73,29 @@ def test_whoever_types_what_was_offered_keeps_the_rest_of_it(shared_client: Wire
     for offer in offers:
         typed = offer.text[:2]
         shared_client.change(offer.uri, insertion(offer.line, offer.character, typed))
-        (item,) = shared_client.inline(offer.uri, offer.line, offer.character + 2)["items"]
+        item, *_ = shared_client.inline(offer.uri, offer.line, offer.character + 2)["items"]
         assert typed + item["insertText"] == offer.text
         assert item["range"] == empty_range(offer.line, offer.character + 2)
+
+
+def test_who_asks_by_a_key_may_choose_between_a_few(shared_client: WireClient) -> None:
+    chosen_from = []
+    for text in PLACES:
+        uri, place = shared_client.open(text), end_of(text)
+        items = shared_client.inline(uri, *place, triggerKind=1)["items"]
+        chosen_from.append(len(items))
+        assert len({item["insertText"] for item in items}) == len(items) <= 3
+        for item in items:
+            assert item["range"] == empty_range(*place)
+            assert item["insertText"] == item["insertText"].rstrip() != ""
+            assert shared_client.ask("workspace/executeCommand", item["command"]) is True
+    assert max(chosen_from) > 1
+
+
+def test_who_did_not_ask_is_offered_one(shared_client: WireClient) -> None:
+    for text in PLACES:
+        uri, place = shared_client.open(text), end_of(text)
+        assert len(shared_client.inline(uri, *place, triggerKind=2)["items"]) <= 1
 
 
 # -- acceptance ---------------------------------------------------------------------------------------
@@ -210,6 +230,23 @@ def test_what_is_typed_meanwhile_is_taken_off_the_answer(shared_client: WireClie
     assert any(rebased), "at one place at least the model says the same again"
 
 
+def test_of_several_only_those_that_begin_with_what_was_typed_are_offered(shared_client: WireClient) -> None:
+    kept = []
+    for text in PLACES:
+        uri, (line, character) = shared_client.open(text), end_of(text)
+        texts = [item["insertText"] for item in shared_client.inline(uri, line, character)["items"]]
+        typed, fresh = texts[-1][0] if texts else "x", shared_client.open(text)
+        with paused(shared_client.worker()):
+            asked = shared_client.request(INLINE, inline_params(fresh, line, character))
+            shared_client.change(fresh, insertion(line, character, typed))
+            shared_client.status()
+        items = (shared_client.result(asked) or NOTHING)["items"]
+        assert all(item["range"] == empty_range(line, character + 1) for item in items)
+        assert len(items) <= 3
+        kept += [typed + item["insertText"] in texts for item in items]
+    assert any(kept), "at one place at least the model says the same again"
+
+
 MEANWHILE: dict[str, Callable[[Offer], Json]] = {
     "all-of-it-was-typed": lambda offer: insertion(offer.line, offer.character, offer.text),
     "something-else-was-typed": lambda offer: insertion(offer.line, offer.character, "§§"),
@@ -233,7 +270,8 @@ def test_an_edit_taken_back_leaves_the_answer_where_it_was(shared_client: WireCl
     removed = {"range": {"start": there, "end": there | {"character": offer.character + 1}}, "text": ""}
     answer = answer_after(shared_client, offer, typed, removed)
     assert answer
-    assert [item["range"] for item in answer["items"]] == [empty_range(offer.line, offer.character)]
+    assert answer["items"]
+    assert all(item["range"] == empty_range(offer.line, offer.character) for item in answer["items"])
 
 
 def test_an_answer_for_a_document_closed_meanwhile_is_not_shown(shared_client: WireClient) -> None:
@@ -292,17 +330,17 @@ def test_an_editor_may_switch_completion_off_but_choose_no_file(start_server: St
 def test_the_status_is_sent_to_those_who_want_it(start_server: StartServer) -> None:
     client = start_server()
     client.initialize(initializationOptions={"cope": {"status": True}})
+
+    def kinds() -> list[str]:
+        sent = [each["params"]["kind"] for each in list(client.notifications)]
+        return [kind for kind, _ in itertools.groupby(sent)]
+
     for language in ("cobol", "cobol", "python"):
         client.inline(client.open("x = ", language), 0, 4)
-    wait_until(lambda: len(client.notifications) >= 4, "it changed, and the model was loaded")
+    wait_until(lambda: kinds() == ["Normal", "Inactive", "Normal"], "it changed twice")
     assert {sent["method"] for sent in client.notifications} == {"$/cope/status"}
-    sent = [sent["params"] for sent in client.notifications]
-    assert [kind for kind, _ in itertools.groupby(each["kind"] for each in sent)] == [
-        "Normal",
-        "Inactive",
-        "Normal",
-    ]
-    assert (sent[0]["model"], sent[-1]["model"]) == ("asleep", "ready")
+    first, last = (client.notifications[n]["params"]["model"] for n in (0, -1))
+    assert (first, last) == ("asleep", "ready")
 
 
 def test_nothing_is_sent_to_those_who_did_not_ask(shared_client: WireClient) -> None:

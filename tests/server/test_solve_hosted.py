@@ -315,8 +315,8 @@ def test_a_plan_too_long_to_be_followed_up_within_the_limit_ends_the_solve(
 
 
 def files_below(folder: Path) -> dict[str, str]:
-    """Return all files of the user and their sums; the ledger and the record of what was sent are ours."""
-    own = {"ledger", "sent", "consent", "plans.json", "audit"}
+    """Return all files of the user and their sums, without those that are ours, such as the ledger."""
+    own = {"ledger", "sent", "consent", "plans.json", "audit", "feedback"}
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")

@@ -11,7 +11,7 @@ from lsprotocol import types
 
 from cope_lsp.server.convert import offset_of, position_of
 from cope_lsp.server.documents import LspDocument
-from cope_lsp.server.features import accept, status
+from cope_lsp.server.features import accept, feedback, status
 from cope_lsp.server.latest import Superseded
 from cope_lsp.server.server import CopeServer
 from cope_lsp.values import CompletionRequest, Document, Suggestion
@@ -41,12 +41,12 @@ def register(server: CopeServer) -> None:
             return _list([])
         offset = offset_of(document.buffer, params.position)
         text = Document(document.uri, document.language_id or "", document.buffer.text)
-        suggestion = await _soon(ls, CompletionRequest(text, offset))
+        suggestion = await _soon(ls, CompletionRequest(text, offset, hurried=True))
         if suggestion is None or ls.document(document.uri) is not document:
             return _list([])
         if document.buffer.text != text.text:
             return _list([])
-        return _list([_item(ls, document, offset, suggestion.text)])
+        return _list([_item(ls, document, offset, suggestion)])
 
 
 async def _soon(ls: CopeServer, request: CompletionRequest) -> Suggestion | None:
@@ -59,6 +59,7 @@ async def _soon(ls: CopeServer, request: CompletionRequest) -> Suggestion | None
     if isinstance(completion, Superseded):
         return None
     status.report(ls, completion)
+    feedback.answered(ls, request, completion)
     return completion if isinstance(completion, Suggestion) else None
 
 
@@ -66,15 +67,15 @@ def _list(items: list[types.CompletionItem]) -> types.CompletionList:
     return types.CompletionList(is_incomplete=True, items=items)
 
 
-def _item(ls: CopeServer, document: LspDocument, offset: int, suggestion: str) -> types.CompletionItem:
+def _item(ls: CopeServer, document: LspDocument, offset: int, suggestion: Suggestion) -> types.CompletionItem:
     buffer = document.buffer
     found = re.search(r"\w*\Z", buffer.text[max(0, offset - 128) : offset])
     word = found[0] if found else ""
-    text = word + suggestion
+    text = word + suggestion.text
     first, *more = text.split("\n")
     where = types.Range(position_of(buffer, offset - len(word)), position_of(buffer, offset))
     offer_id = str(uuid.uuid4())
-    ls.offers.add(offer_id, suggestion)
+    feedback.offered(ls, offer_id, text, suggestion, document=document, where=where)
     return types.CompletionItem(
         label=first.strip() or text.strip().split("\n")[0],
         label_details=types.CompletionItemLabelDetails(

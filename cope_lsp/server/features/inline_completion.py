@@ -1,15 +1,19 @@
 """`textDocument/inlineCompletion`: ghost text (LSP 3.18, "Inline Completion Request")."""
 
 import uuid
+from collections.abc import Sequence
 
 from lsprotocol import types
 
+from cope_lsp.completion.cache import left_of
 from cope_lsp.server.convert import empty_range, offset_of, position_of
 from cope_lsp.server.documents import LspDocument
-from cope_lsp.server.features import accept, status
+from cope_lsp.server.features import accept, feedback, status
 from cope_lsp.server.latest import Superseded
 from cope_lsp.server.server import CopeServer
-from cope_lsp.values import CompletionRequest, Document, Silence
+from cope_lsp.values import CompletionRequest, Document, Silence, Suggestion
+
+ITEMS_MAX = 3
 
 _NOTHING = types.InlineCompletionList(items=[])
 """Clears ghost text that an earlier answer left. `null` would keep it (Neovim 0.12)."""
@@ -34,14 +38,16 @@ def register(server: CopeServer) -> None:
         completion = await ls.inline_completions.run(document.uri, work)
         if isinstance(completion, Superseded):
             return None
-        status.report(ls, completion)
+        status.report(ls, completion, {"uri": document.uri, "position": _json(params.position)})
+        feedback.answered(ls, request, completion)
         if isinstance(completion, Silence):
             return _NOTHING
+        texts = (completion.text, *completion.others)[: ITEMS_MAX if request.explicit else 1]
         if selected:
             if document.buffer.text != before or ls.document(document.uri) is not document:
                 return None  # the range that the editor gave means another place now
-            return _offer(ls, selected.text + completion.text, selected.range)
-        return _where_the_cursor_is_now(ls, request, completion.text)
+            return _offer(ls, document, completion, [selected.text + text for text in texts], selected.range)
+        return _where_the_cursor_is_now(ls, request, completion, texts)
 
 
 def _request(
@@ -63,25 +69,34 @@ def _request(
     )
 
 
+def _json(position: types.Position) -> dict[str, int]:
+    return {"line": position.line, "character": position.character}
+
+
 def _where_the_cursor_is_now(
-    ls: CopeServer, request: CompletionRequest, suggestion: str
+    ls: CopeServer, request: CompletionRequest, suggestion: Suggestion, texts: Sequence[str]
 ) -> types.InlineCompletionList | None:
-    """Offer what is left of `suggestion` after what was typed since; null when something else was typed."""
+    """Offer what is left of the texts after what was typed since; null when something else was typed."""
     document = ls.document(request.document.uri)
     if document is None:
         return None
     now, then, offset = document.buffer.text, request.document.text, request.offset
-    typed_length = len(now) - len(then)
-    typed = now[offset : offset + max(typed_length, 0)]
+    typed = now[offset : offset + max(len(now) - len(then), 0)]
     unchanged = now[:offset] == then[:offset] and now[offset + len(typed) :] == then[offset:]
-    if not unchanged or not suggestion.startswith(typed) or typed == suggestion:
+    left = [rest for each in texts if (rest := left_of(each, typed))]
+    if not unchanged or not left:
         return None
-    position = position_of(document.buffer, offset + len(typed))
-    return _offer(ls, suggestion[len(typed) :], empty_range(position))
+    where = empty_range(position_of(document.buffer, offset + len(typed)))
+    return _offer(ls, document, suggestion, left, where)
 
 
-def _offer(ls: CopeServer, text: str, where: types.Range) -> types.InlineCompletionList:
-    offer_id = str(uuid.uuid4())
-    ls.offers.add(offer_id, text)
-    item = types.InlineCompletionItem(text, range=where, command=accept.command(offer_id))
-    return types.InlineCompletionList(items=[item])
+def _offer(
+    ls: CopeServer, document: LspDocument, suggestion: Suggestion, texts: Sequence[str], where: types.Range
+) -> types.InlineCompletionList:
+    """Return an item for each text, the best first, and remember each for when it is accepted."""
+    items = []
+    for text in texts:
+        offer_id = str(uuid.uuid4())
+        feedback.offered(ls, offer_id, text, suggestion, document=document, where=where)
+        items.append(types.InlineCompletionItem(text, range=where, command=accept.command(offer_id)))
+    return types.InlineCompletionList(items=items)

@@ -1,15 +1,20 @@
-"""`initialize`, `didOpen`, `cope/didChangeTrust`: who the client is, and when the model is loaded."""
+"""`initialize`, `cope/didChangeTrust`, `didOpen` and what follows it: who the client is, what it has open."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
 
+from cope_lsp.egress.permit import path_of
 from cope_lsp.errors import CopeError
+from cope_lsp.server.convert import offset_of
 from cope_lsp.server.features import code_lens, completion, configuration, status
 from cope_lsp.server.protocol import member
 from cope_lsp.server.server import Client, CopeServer, watch_parent
+from cope_lsp.server.wish import folders_of
+from cope_lsp.values import Document
 
 TRUST = "cope/didChangeTrust"
 
@@ -44,8 +49,13 @@ def register(server: CopeServer) -> None:
         if not ls.client.trusted:
             ls.solves.cancel_all()
 
+    _follow_documents(server)
+
+
+def _follow_documents(server: CopeServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     async def did_open(ls: CopeServer, params: types.DidOpenTextDocumentParams) -> None:
+        _begin(ls, params.text_document)
         # Loaded while the user looks at the file, the model answers the first keystroke at once.
         if ls.loaded.config.completion_enabled:
             try:
@@ -54,6 +64,30 @@ def register(server: CopeServer) -> None:
                 status.publish(ls, "Error", str(error))
             else:
                 status.refresh(ls)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
+    def did_change(ls: CopeServer, params: types.DidChangeTextDocumentParams) -> None:
+        ls.assistant.pace.keystroke(time.monotonic())
+        document, last = ls.document(params.text_document.uri), params.content_changes[-1:]
+        if document is not None and last and isinstance(last[0], types.TextDocumentContentChangePartial):
+            offset = offset_of(document.buffer, last[0].range.start) + len(last[0].text)
+            ls.assistant.related.changed(document.uri, offset, lambda: document.source)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
+    def did_save(ls: CopeServer, params: types.DidSaveTextDocumentParams) -> None:
+        ls.assistant.related.saved(params.text_document.uri)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def did_close(ls: CopeServer, params: types.DidCloseTextDocumentParams) -> None:
+        ls.assistant.related.closed(params.text_document.uri)
+
+
+def _begin(ls: CopeServer, item: types.TextDocumentItem) -> None:
+    """Let what is known of open files know of one more."""
+    file = path_of(item.uri)
+    around = [folder for folder in folders_of(ls) if file and file.is_relative_to(folder)]
+    workspace = max(around, key=lambda folder: len(folder.parts), default=None)
+    ls.assistant.related.opened(Document(item.uri, item.language_id, item.text), workspace)
 
 
 def _client(raw: Mapping[str, Any], options: Mapping[str, Any], *, reads_markdown: bool) -> Client:

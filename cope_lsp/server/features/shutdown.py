@@ -1,4 +1,4 @@
-"""`shutdown`: the engine, and what else runs, ends before the client is answered."""
+"""`shutdown`: before the client is answered the engine, and what else runs, ends, and counts are written."""
 
 from lsprotocol import types
 
@@ -12,3 +12,5 @@ def register(server: CopeServer) -> None:
     async def shutdown(ls: CopeServer, _params: None) -> None:
         ls.solves.cancel_all()
         await ls.assistant.close()
+        await ls.next_edits.close()
+        await ls.recorder.close()
