@@ -18,15 +18,19 @@ from rich.table import Table
 from cope_lsp.models.catalog import embedded_path
 from tests.benchmarks import (
     cages,
+    context,
+    large_file,
     load,
     money,
     plot,
     redaction,
+    replay,
     samples,
     speculation,
     startup,
     throughput,
     typing,
+    warm,
     windows,
 )
 from tests.benchmarks.measure import Measurement
@@ -39,6 +43,10 @@ OF_THE_PROGRAM: dict[str, Callable[[int], list[Measurement]]] = {
     "redaction": redaction.measure,
     "cages": lambda _repetitions: cages.measure(),
     "startup": startup.measure,
+    "warm": warm.measure,
+    "context": context.measure,
+    "large-file": large_file.measure,
+    "replay": replay.measure,
 }
 OF_A_MODEL = {
     "throughput": throughput.measure,

@@ -33,12 +33,13 @@ MODULES = (
 
 def edits(count: int, *, characters_max: int) -> list[str]:
     """Return texts that end inside of a near copy, none of them longer than `characters_max`."""
-    found = sorted(text for path in _sources() for text in _copies(path.read_text("utf-8"), characters_max))
+    found = sorted(text for path in sources() for text in _copies(path.read_text("utf-8"), characters_max))
     assert len(found) >= count, f"there are only {len(found)} such functions in this standard library"
     return random.Random(1).sample(found, count)
 
 
-def _sources() -> Iterator[Path]:
+def sources() -> Iterator[Path]:
+    """Yield the files of modules that this standard library has."""
     library = Path(sysconfig.get_path("stdlib"))
     for name in MODULES:
         module, package = library / f"{name}.py", library / name / "__init__.py"

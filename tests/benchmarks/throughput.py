@@ -21,9 +21,17 @@ _OPEN = Text('VALUES = {\n    "a": 1,\n    "b":', 64, "head")
 
 async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> list[Measurement]:
     """Measure prompt evaluation and generation of one model file."""
-    asked = {"prompt": PROMPT_TOKENS, "generate": GENERATE_TOKENS, "threads": threads}
-    bench = llama_bench(model, **asked, repetitions=repetitions)
-    without = llama_bench(model, **asked, repetitions=repetitions, options=("-fa", "0"))
+    bench, without = (
+        llama_bench(
+            model,
+            prompt=PROMPT_TOKENS,
+            generate=GENERATE_TOKENS,
+            threads=threads,
+            repetitions=repetitions,
+            options=options,
+        )
+        for options in ((), ("-fa", "0"))
+    )
     prompts = [await _draw(model, threads, number, _LONG, 1) for number in range(repetitions)]
     texts = await _whole_texts(model, threads, repetitions)
     prompt = median([(u.prompt_tokens - u.cached_tokens) / u.prefill_s for u in prompts])

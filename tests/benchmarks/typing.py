@@ -5,6 +5,7 @@ our server remembers what it suggested, and so does not ask the model, llama-ser
 of that. Our server gives up after two seconds; llama-server may finish, and no more than two are counted.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -13,8 +14,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from cope_lsp.checks.syntax.reader import SyntaxReader
 from cope_lsp.completion import prompt
 from cope_lsp.completion.completer import Completer
+from cope_lsp.completion.pace import Pace
 from cope_lsp.completion.request import AUTOMATIC_DEADLINE_S, limits_for, place_of
 from cope_lsp.engine.llama import LlamaModel, start_backend
 from cope_lsp.engine.prompting import prompt_tokens
@@ -40,6 +43,10 @@ from tests.benchmarks.peers import llama_server, post
 REPETITIONS_FOR_ALL = 5
 """With fewer repetitions fewer keys are pressed."""
 
+PAUSE_S = 0.25
+"""After a key: our server lets as much go by before it asks a model that is slower than its user, see
+`completion/pace`. It is not counted."""
+
 PEER = "llama-server /infill"
 PEER_OPTIONS = ("--cache-reuse", "32")
 SLOT_TOKENS = 2048
@@ -51,15 +58,15 @@ class Asked:
 
     request: CompletionRequest
     completion: Completion
-    usage: Usage | None
-    """What the model needed; None: it was not asked."""
+    usages: tuple[Usage, ...]
+    """What the model needed, each time that it was asked: it is asked again where its text was no good."""
     is_whole: bool
     """Whether the model's text ended by itself, not at the deadline."""
 
     @property
     def is_answered(self) -> bool:
         """Whether an editor without our policy would have to ask here, too."""
-        return self.usage is not None or isinstance(self.completion, Suggestion)
+        return bool(self.usages) or isinstance(self.completion, Suggestion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +81,19 @@ class Answered:
 class Overheard(LocalModel):
     """The small model, and what was last asked of it."""
 
-    usage: Usage | None = None
-    samples: tuple[Sample, ...] = ()
+    def listen(self) -> None:
+        """Forget what was heard."""
+        self.usages: list[Usage] = []
+        self.drafts: list[Sample] = []
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Sample | Usage, None]:
         """See `TextModel`."""
-        self.samples = ()
         async with aclosing(super().generate(generation)) as answers:
             async for answer in answers:
                 if isinstance(answer, Usage):
-                    self.usage = answer
+                    self.usages.append(answer)
                 else:
-                    self.samples += (answer,)
+                    self.drafts.append(answer)
                 yield answer
 
 
@@ -102,7 +110,7 @@ async def measure(name: str, model: Path, *, threads: int, repetitions: int) -> 
         for key, seconds, answer in zip(asked, ours, peers, strict=True)
         if answer is not None
     ]
-    by_model = [row for row in rows if row[0].usage is not None]
+    by_model = [row for row in rows if row[0].usages]
     remembered = len(rows) - len(by_model)
     return [
         *_waits(f"{name}: typing, {len(rows)} keys", rows),
@@ -125,7 +133,7 @@ def _waits(what: str, rows: Sequence[_Row]) -> list[Measurement]:
 
 
 def _evaluated(name: str, rows: Sequence[_Row]) -> Measurement:
-    ours = [key.usage.prompt_tokens - key.usage.cached_tokens for key, _, _ in rows if key.usage]
+    ours = [sum(each.prompt_tokens - each.cached_tokens for each in key.usages) for key, _, _ in rows]
     peers = [answer.evaluated for _, _, answer in rows]
     return Measurement(
         f"{name}: typing, prompt tokens evaluated for a key", "tokens", mean(ours), PEER, mean(peers)
@@ -145,27 +153,33 @@ async def _in_server(recording: Recording, model: Path, threads: int) -> list[fl
             started = time.perf_counter()
             if key.kind != "jump":
                 session.replace(key.start, key.at, key.text)
+            changed = time.perf_counter()
+            await asyncio.sleep(PAUSE_S)
+            asked = time.perf_counter()
             await session.ghost_text(key.cursor)
-            waits.append(time.perf_counter() - started)
+            waits.append(changed - started + time.perf_counter() - asked)
     return waits
 
 
 async def _in_engine(recording: Recording, model: Path, threads: int) -> tuple[list[Asked], ModelInfo]:
     """Return what the same keys ask of the model: the server does not tell, and runs the same code."""
     engine = Overheard(model, EngineSettings(threads=threads), restarts_max=0)
-    completer = Completer(engine)
+    syntax = SyntaxReader()
+    completer = Completer(engine, syntax, Pace())
     asked = []
+    engine.listen()
     try:
         await completer.complete(_request(recording.text, 0))
         for key, text in recording.states():
-            engine.usage = None
+            engine.listen()
             request = _request(text, key.cursor)
             completion = await completer.complete(request)
-            is_whole = any(sample.finish != "deadline" for sample in engine.samples)
-            asked.append(Asked(request, completion, engine.usage, is_whole))
+            is_whole = any(draft.finish != "deadline" for draft in engine.drafts)
+            asked.append(Asked(request, completion, tuple(engine.usages), is_whole))
         return asked, await engine.info()
     finally:
         await engine.close()
+        await syntax.close()
 
 
 def _request(text: str, offset: int) -> CompletionRequest:
@@ -218,7 +232,7 @@ def _shown(text: Text, vocabulary: LlamaModel) -> str:
 
 def _tokens_wanted(key: Asked, limits: Limits, vocabulary: LlamaModel) -> int:
     """Return how many tokens ours wrote, or would have written with more time."""
-    if key.usage is not None:
-        return key.usage.output_tokens if key.is_whole else limits.output_tokens_max
+    if key.usages:
+        return key.usages[0].output_tokens if key.is_whole else limits.output_tokens_max
     assert isinstance(key.completion, Suggestion)
     return len(vocabulary.tokenize(key.completion.text))
