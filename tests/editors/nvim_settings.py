@@ -17,7 +17,13 @@ TAGS = PLUGIN / "doc" / "tags"
 
 Setting = dict[str, Any]
 
-_LUA_TYPES = {"boolean": "boolean", "integer": "integer", "string": "string", "path": "string"}
+_LUA_TYPES = {
+    "boolean": "boolean",
+    "integer": "integer",
+    "string": "string",
+    "path": "string",
+    "list": "string[]",
+}
 _WIDTH, _INDENT = 78, 16
 
 _LUA_HEAD = """\
@@ -26,9 +32,14 @@ _LUA_HEAD = """\
 ---@class cope.Settings
 """
 _LUA_TABLE = """
---- How each setting travels: all by the environment, and those that may change while the server runs also as
---- a setting of the editor.
----@type table<string, { type: 'boolean'|'integer'|'string'|'path', environment: string, is_live: boolean }>
+--- How a setting travels: by the environment, and one that may change while the server runs also as a setting
+--- of the editor.
+---@class cope.KnownSetting
+---@field type 'boolean'|'integer'|'string'|'path'|'list'
+---@field environment string
+---@field is_live boolean
+
+---@type table<string, cope.KnownSetting>
 return {
 """
 _HELP_HEAD = """\

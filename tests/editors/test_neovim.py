@@ -173,7 +173,11 @@ def test_settings_reach_the_server_when_it_starts_and_while_it_runs(editor: Edit
 
 @pytest.mark.parametrize(
     ("settings", "why"),
-    [("['no.such'] = 1", "there is no setting"), ("['offline'] = 'yes'", "is a boolean")],
+    [
+        ("['no.such'] = 1", "there is no setting"),
+        ("['offline'] = 'yes'", "is a boolean"),
+        ("['completion.off_in'] = 'yaml'", "is a table"),
+    ],
 )
 def test_setting_that_cannot_be_is_refused(editor: Editor, settings: str, why: str) -> None:
     with pytest.raises(AssertionError, match=why):
@@ -187,6 +191,7 @@ def test_setting_that_cannot_be_is_refused(editor: Editor, settings: str, why: s
         ("Cope budget s", ["show", "set"]),
         ("Cope budget set d", ["day"]),
         ("Cope trust ", ["yes", "no"]),
+        ("Cope snooze 1", ["15"]),
         ("Cope solve ", []),
     ],
 )
@@ -203,6 +208,30 @@ def test_switch_takes_its_own_words_only(editor: Editor) -> None:
     editor.type(":Cope ghost of<CR>")
     editor.wait("the words", lambda: ":Cope ghost takes one word: on or off" in editor.messages())
     assert editor.lua("return require('cope.options').current.ghost_text") is True
+
+
+def test_ghost_text_can_be_snoozed_and_comes_all_the_same_when_asked_for(editor: Editor) -> None:
+    editor.ghost_at(AT_LINE_END)
+    editor.type("<Esc>:Cope snooze 5<CR>")
+    editor.wait("the answer", lambda: "ghost text is snoozed until " in editor.messages())
+    found = []
+    for place in AT_LINE_END:
+        editor.open(place)
+        editor.wait_for_answer()
+        assert editor.ghost() is None
+        editor.lua("vim.b.answered_at = nil; require('cope').ask()")
+        editor.wait_for_answer()
+        found.append(editor.ghost())
+        editor.type("<Esc>")
+    assert any(found)
+    editor.type(":Cope snooze 0<CR>")
+    editor.wait("the answer", lambda: "ghost text is back" in editor.messages())
+    editor.ghost_at(AT_LINE_END)
+
+
+def test_snooze_takes_a_number(editor: Editor) -> None:
+    editor.type(":Cope snooze long<CR>")
+    editor.wait("the words", lambda: ":Cope snooze takes minutes" in editor.messages())
 
 
 def test_long_message_asks_for_no_key_and_can_be_read_whole(editor: Editor) -> None:
@@ -291,6 +320,31 @@ def test_request_says_which_version_and_which_indentation_it_is_for(scripted: Ed
     version = scripted.lua("return vim.lsp.util.buf_versions[vim.api.nvim_get_current_buf()]")
     assert request["textDocument"]["version"] == version
     assert request["formattingOptions"] == {"tabSize": 3, "insertSpaces": True}
+
+
+def test_who_asks_is_told_from_who_types(scripted: Editor) -> None:
+    scripted.open(Place("", "a", ""))
+    scripted.wait_for_requests(1)
+    scripted.lua("require('scripted').answer(1, 'unasked')")
+    scripted.lua("require('cope').ask()")
+    scripted.wait_for_requests(2)
+    scripted.type("b")
+    scripted.wait_for_requests(3)
+    kinds = (
+        "return vim.tbl_map(function(each) return each.context.triggerKind end, require('scripted').requests)"
+    )
+    assert scripted.lua(kinds) == [2, 1, 2]
+
+
+def test_outside_of_insert_mode_nothing_is_asked(scripted: Editor) -> None:
+    scripted.open(Place("", "a", ""))
+    scripted.wait_for_requests(1)
+    scripted.type("<Esc>")
+    scripted.wait("normal mode", lambda: scripted.mode() == "n")
+    scripted.lua("require('cope').ask()")
+    scripted.type("ab")
+    scripted.wait_for_requests(2)
+    assert scripted.lua("return require('scripted').requests[2].context.triggerKind") == 2
 
 
 def test_superseded_request_is_cancelled_and_its_late_answer_not_shown(scripted: Editor) -> None:

@@ -105,15 +105,17 @@ function propertiesOf(settings) {
 }
 
 function propertyOf({ key, type, default: value, help, reach, minimum, maximum, choices, pattern, shape }) {
+  const isList = type === 'list';
+  const form = pattern ? { pattern: `^(${pattern})$`, patternErrorMessage: `This takes ${shape}.` } : {};
   return {
-    type: type === 'path' ? 'string' : type,
+    type: isList ? 'array' : type === 'path' ? 'string' : type,
     default: value ?? '',
     scope: scopeOf(key, type, reach),
     markdownDescription: reach === 'tighten' ? `${help} A workspace can only make it stricter.` : help,
     ...(choices ? { enum: choices } : {}),
     ...(minimum === undefined ? {} : { minimum }),
     ...(maximum === undefined ? {} : { maximum }),
-    ...(pattern ? { pattern: `^(${pattern})$`, patternErrorMessage: `This takes ${shape}.` } : {}),
+    ...(isList ? { items: { type: 'string', ...form } } : form),
   };
 }
 
@@ -126,13 +128,19 @@ function scopeOf(key, type, reach) {
 }
 
 function moduleOf(settings) {
-  const rows = settings.map(
-    ({ key, reach, environment }) => `  { key: '${key}', reach: '${reach}', variable: '${environment}' },\n`,
-  );
+  const rows = settings.map(({ key, reach, environment, choices }) => {
+    // From tight to loose: of two words the tighter is handed over.
+    if (reach === 'tighten' && choices) {
+      const words = choices.map((choice) => `'${choice}'`).join(', ');
+      return `  {\n    key: '${key}',\n    reach: '${reach}',\n    variable: '${environment}',\n    choices: [${words}],\n  },\n`;
+    }
+    return `  { key: '${key}', reach: '${reach}', variable: '${environment}' },\n`;
+  });
   return (
     "/** The server's settings, who may set each, and its variable. Made by `npm run settings`. */\n\n" +
     "export type Reach = 'user' | 'tighten' | 'any';\n\n" +
-    'export const SETTINGS: readonly { key: string; reach: Reach; variable: string }[] = [\n' +
+    'export interface Setting {\n  key: string;\n  reach: Reach;\n  variable: string;\n  choices?: readonly string[];\n}\n\n' +
+    'export const SETTINGS: readonly Setting[] = [\n' +
     `${rows.join('')}];\n`
   );
 }

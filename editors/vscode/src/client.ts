@@ -84,13 +84,24 @@ export class Session implements vscode.Disposable {
 
   /** Runs a command of the server. It rejects with the server's own sentence. */
   async run<Answer>(command: string, argument: object = {}): Promise<Answer> {
+    const client = await this.running();
+    const params = { command, arguments: [argument] };
+    return (await client.sendRequest(ExecuteCommandRequest.type, params)) as Answer;
+  }
+
+  /** Asks the server by a request of our own. */
+  async ask<Answer>(method: string, params: object): Promise<Answer> {
+    const client = await this.running();
+    return await client.sendRequest<Answer>(method, params);
+  }
+
+  private async running(): Promise<LanguageClient> {
     if (!(await this.start()) || this.client === undefined) {
       throw new Error(
         this.state === 'missing' ? 'the language server is not installed' : 'the server does not run',
       );
     }
-    const params = { command, arguments: [argument] };
-    return (await this.client.sendRequest(ExecuteCommandRequest.type, params)) as Answer;
+    return this.client;
   }
 
   /** Hands on what a job of the server says of its progress; the token goes along with the job. */

@@ -6,6 +6,7 @@ import { Pages } from './documents.ts';
 import { installServer, stopInstalling } from './install.ts';
 import { ApiKeys } from './keys.ts';
 import { showMenu } from './menu.ts';
+import { NextEdits } from './next_edit.ts';
 import { Plans } from './plan.ts';
 import type { Wish } from './protocol.ts';
 import { Receipts } from './receipt.ts';
@@ -13,6 +14,7 @@ import { Review } from './review.ts';
 import { showSent } from './sent.ts';
 import { allowForeignCommand, findServer } from './server.ts';
 import { toggleCompletions } from './settings.ts';
+import { snooze } from './snooze.ts';
 import { SOLVE, Solver } from './solve.ts';
 import { StatusView } from './status.ts';
 
@@ -28,8 +30,9 @@ export function activate(context: vscode.ExtensionContext): void {
   const review = new Review(session, pages);
   const solver = new Solver(session, review, receipts);
   const plans = new Plans(session, solver, pages, review);
+  const nextEdits = new NextEdits(session);
   const status = new StatusView(session);
-  context.subscriptions.push(log, session, pages, review, plans, status);
+  context.subscriptions.push(log, session, pages, review, plans, nextEdits, status);
 
   const command = (id: string, work: (argument: unknown) => unknown): void => {
     context.subscriptions.push(
@@ -47,6 +50,10 @@ export function activate(context: vscode.ExtensionContext): void {
   command('cope.applyEdit', () => review.apply());
   command('cope.discardEdit', () => review.discard());
   command('cope.undoEdit', () => review.undo());
+  command('cope.nextEdit', () => nextEdits.next());
+  command('cope.discardNextEdit', () => {
+    nextEdits.hide();
+  });
   command('cope.showReceipt', () => receipts.show());
   command('cope.showBudget', () => showBudget(session, () => void status.refresh()));
   command('cope.showSent', () => showSent(session, pages));
@@ -66,6 +73,7 @@ export function activate(context: vscode.ExtensionContext): void {
       5_000,
     );
   });
+  command('cope.snooze', () => snooze(session));
   command('cope.showLog', () => {
     log.show();
   });

@@ -24,6 +24,8 @@ const WORK: Entry[] = [
     label: 'Switch ghost text on or off',
     command: 'cope.toggleCompletions',
   },
+  { iconPath: new vscode.ThemeIcon('arrow-right'), label: 'Next edit', command: 'cope.nextEdit' },
+  { iconPath: new vscode.ThemeIcon('bell-slash'), label: 'Snooze ghost text', command: 'cope.snooze' },
 ];
 
 const MONEY: Entry[] = [

@@ -71,6 +71,11 @@ export interface WorkspaceEdit {
   changes?: Record<string, TextEdit[]>;
 }
 
+/** What follows from the last edits: one edit, or none. */
+export interface InlineEditAnswer {
+  edits: { text: string; range: TextEdit['range']; textDocument: { uri: string; version: number } }[];
+}
+
 export interface SolveAnswer {
   editId: string | null;
   status: 'solved' | 'not-solved';
@@ -95,11 +100,19 @@ export interface StatusAnswer {
   busy: boolean;
   kind: 'Normal' | 'Warning' | 'Error' | 'Inactive';
   message: string;
+  /** What could be done about it. */
+  command: { title: string; command: string } | null;
   lastSilence: string | null;
+  /** The time of day, such as 14:05. */
+  snoozedUntil: string | null;
   version: string;
   model: { name: string; path: string | null; state: 'asleep' | 'loading' | 'ready' | 'unavailable' };
   offline: boolean;
   trusted: boolean;
+}
+
+export interface SnoozeAnswer {
+  snoozedUntil: string | null;
 }
 
 interface Period {

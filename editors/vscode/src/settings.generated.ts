@@ -2,7 +2,14 @@
 
 export type Reach = 'user' | 'tighten' | 'any';
 
-export const SETTINGS: readonly { key: string; reach: Reach; variable: string }[] = [
+export interface Setting {
+  key: string;
+  reach: Reach;
+  variable: string;
+  choices?: readonly string[];
+}
+
+export const SETTINGS: readonly Setting[] = [
   { key: 'model.path', reach: 'user', variable: 'COPE_LSP_MODEL_PATH' },
   { key: 'model.draft_path', reach: 'user', variable: 'COPE_LSP_MODEL_DRAFT_PATH' },
   { key: 'model.endpoint', reach: 'user', variable: 'COPE_LSP_MODEL_ENDPOINT' },
@@ -18,7 +25,22 @@ export const SETTINGS: readonly { key: string; reach: Reach; variable: string }[
   { key: 'engine.restarts_max', reach: 'user', variable: 'COPE_LSP_ENGINE_RESTARTS_MAX' },
   { key: 'completion.enabled', reach: 'tighten', variable: 'COPE_LSP_COMPLETION_ENABLED' },
   { key: 'completion.fallback', reach: 'any', variable: 'COPE_LSP_COMPLETION_FALLBACK' },
-  { key: 'completion.back_off', reach: 'tighten', variable: 'COPE_LSP_COMPLETION_BACK_OFF' },
+  {
+    key: 'completion.back_off',
+    reach: 'tighten',
+    variable: 'COPE_LSP_COMPLETION_BACK_OFF',
+    choices: ['both', 'battery', 'load', 'never'],
+  },
+  {
+    key: 'completion.trigger',
+    reach: 'tighten',
+    variable: 'COPE_LSP_COMPLETION_TRIGGER',
+    choices: ['manual', 'idle', 'auto'],
+  },
+  { key: 'completion.idle_ms', reach: 'any', variable: 'COPE_LSP_COMPLETION_IDLE_MS' },
+  { key: 'completion.manual_in', reach: 'tighten', variable: 'COPE_LSP_COMPLETION_MANUAL_IN' },
+  { key: 'completion.off_in', reach: 'tighten', variable: 'COPE_LSP_COMPLETION_OFF_IN' },
+  { key: 'context.related', reach: 'tighten', variable: 'COPE_LSP_CONTEXT_RELATED' },
   { key: 'offline', reach: 'tighten', variable: 'COPE_LSP_OFFLINE' },
   { key: 'hosted.endpoint', reach: 'user', variable: 'COPE_LSP_HOSTED_ENDPOINT' },
   { key: 'hosted.model', reach: 'user', variable: 'COPE_LSP_HOSTED_MODEL' },
@@ -28,8 +50,18 @@ export const SETTINGS: readonly { key: string; reach: Reach; variable: string }[
   { key: 'hosted.timeout_s', reach: 'user', variable: 'COPE_LSP_HOSTED_TIMEOUT_S' },
   { key: 'hosted.proxy', reach: 'user', variable: 'COPE_LSP_HOSTED_PROXY' },
   { key: 'hosted.keep_sent', reach: 'user', variable: 'COPE_LSP_HOSTED_KEEP_SENT' },
-  { key: 'cascade.escalate', reach: 'tighten', variable: 'COPE_LSP_CASCADE_ESCALATE' },
-  { key: 'cascade.when_hopeless', reach: 'tighten', variable: 'COPE_LSP_CASCADE_WHEN_HOPELESS' },
+  {
+    key: 'cascade.escalate',
+    reach: 'tighten',
+    variable: 'COPE_LSP_CASCADE_ESCALATE',
+    choices: ['never', 'ask', 'auto'],
+  },
+  {
+    key: 'cascade.when_hopeless',
+    reach: 'tighten',
+    variable: 'COPE_LSP_CASCADE_WHEN_HOPELESS',
+    choices: ['stop', 'go-on'],
+  },
   { key: 'cascade.extra_rounds', reach: 'tighten', variable: 'COPE_LSP_CASCADE_EXTRA_ROUNDS' },
   { key: 'tests.command', reach: 'user', variable: 'COPE_LSP_TESTS_COMMAND' },
   { key: 'tests.python', reach: 'user', variable: 'COPE_LSP_TESTS_PYTHON' },
@@ -37,6 +69,7 @@ export const SETTINGS: readonly { key: string; reach: Reach; variable: string }[
   { key: 'models.hub', reach: 'user', variable: 'COPE_LSP_MODELS_HUB' },
   { key: 'models.proxy', reach: 'user', variable: 'COPE_LSP_MODELS_PROXY' },
   { key: 'models.timeout_s', reach: 'user', variable: 'COPE_LSP_MODELS_TIMEOUT_S' },
+  { key: 'stats.enabled', reach: 'tighten', variable: 'COPE_LSP_STATS_ENABLED' },
   { key: 'log.file', reach: 'user', variable: 'COPE_LSP_LOG_FILE' },
   { key: 'log.level', reach: 'user', variable: 'COPE_LSP_LOG_LEVEL' },
 ];

@@ -4,6 +4,7 @@
  */
 import * as vscode from 'vscode';
 import { SETTINGS } from './settings.generated.ts';
+import { stricter } from './stricter.ts';
 
 export const SECTION = 'cope';
 
@@ -17,7 +18,7 @@ export function environment(): Record<string, string> {
   for (const { key, reach, variable } of SETTINGS) {
     const value: unknown = configuration.inspect(key)?.globalValue;
     if (reach !== 'any' && !key.startsWith(LIVE) && isSet(value)) {
-      variables[variable] = String(value);
+      variables[variable] = Array.isArray(value) ? value.join(',') : String(value);
     }
   }
   return variables;
@@ -27,13 +28,12 @@ export function environment(): Record<string, string> {
 export function shared(): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration(SECTION);
   const values: Record<string, unknown> = {};
-  for (const { key, reach } of SETTINGS) {
+  for (const { key, reach, choices } of SETTINGS) {
     if (reach !== 'user') {
       const found = configuration.inspect(key);
       const own: unknown = key.startsWith(LIVE) || reach === 'any' ? found?.globalValue : undefined;
       const theirs: unknown = found?.workspaceFolderValue ?? found?.workspaceValue;
-      // One value is handed over, so the stricter of the two words is chosen here: off is off.
-      const value = reach === 'tighten' && own === false ? own : (theirs ?? own);
+      const value = reach === 'tighten' ? stricter(choices, own, theirs) : (theirs ?? own);
       if (isSet(value)) {
         values[key] = value;
       }
@@ -56,8 +56,9 @@ export async function toggleCompletions(): Promise<boolean> {
   return wanted && found.workspaceValue !== false;
 }
 
-function isSet(value: unknown): value is string | number | boolean {
-  return (
-    (typeof value === 'string' && value !== '') || typeof value === 'number' || typeof value === 'boolean'
-  );
+function isSet(value: unknown): value is string | number | boolean | string[] {
+  if (typeof value === 'string' || Array.isArray(value)) {
+    return value.length > 0;
+  }
+  return typeof value === 'number' || typeof value === 'boolean';
 }

@@ -110,7 +110,11 @@ export class StatusView implements vscode.Disposable {
     this.model.detail = shown.state;
     this.model.busy = shown.busy;
     this.model.severity = SEVERITIES[shown.severity];
-    this.model.command = { title: 'Menu', command: MENU };
+    // The only command that a status comes with writes the function at the cursor.
+    const proposed = this.status?.command;
+    this.model.command = proposed
+      ? { title: proposed.title, command: 'cope.solve' }
+      : { title: 'Menu', command: MENU };
     this.model.accessibilityInformation = { label: `cope: ${shown.state}` };
     this.money.text = this.budget?.text ?? 'nothing spent';
     this.money.detail = this.status?.offline === true ? 'offline: nothing is sent' : 'hosted models';

@@ -72,6 +72,30 @@ local function consent(text)
   end)
 end
 
+local SNOOZE_MINUTES = { '5', '15', '60', '0' }
+
+--- Lets ghost text rest in all projects: who wants quiet wants it everywhere.
+---@param text string Minutes; 0 ends it.
+local function snooze(text)
+  local minutes = tonumber(text)
+  if text ~= '' and not minutes then
+    return say.warn(':Cope snooze takes minutes; 0 ends it')
+  end
+  with_server(function(client)
+    for _, each in ipairs(vim.lsp.get_clients({ name = 'cope' })) do
+      server.run(each, 'snooze', { minutes = minutes }, function(fault, answer)
+        if fault then
+          say.warn(fault)
+        elseif each.id == client.id then
+          local until_when = answer.snoozedUntil
+          local is_snoozed = type(until_when) == 'string'
+          say.info(is_snoozed and 'ghost text is snoozed until ' .. until_when or 'ghost text is back')
+        end
+      end)
+    end
+  end, server.any())
+end
+
 local MODEL_STATES = { asleep = 'not loaded yet', unavailable = 'not available' }
 
 ---@param client vim.lsp.Client
@@ -146,6 +170,13 @@ local subcommands = {
       fix(row)
     end,
   },
+  next = {
+    run = function()
+      with_server(function(client)
+        require('cope.next_edit').go(client)
+      end)
+    end,
+  },
   preview = {
     run = function()
       require('cope.preview').show()
@@ -194,6 +225,12 @@ local subcommands = {
       require('cope').setup({ ghost_text = text == 'on' })
     end,
     choices = { 'on', 'off' },
+  },
+  snooze = {
+    run = snooze,
+    words = function(words)
+      return #words == 0 and SNOOZE_MINUTES or {}
+    end,
   },
   status = {
     run = function()

@@ -6,11 +6,16 @@ local M = {}
 
 local started = false
 
+--- Whether the user types.
+---@return boolean
+local function is_typing()
+  return vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
+end
+
 --- Neovim asks for ghost text when a key is pressed; whoever typed while the server started would get none.
 ---@param bufnr integer
 local function ask_now(bufnr)
-  local is_typing = vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
-  if is_typing and vim.api.nvim_get_current_buf() == bufnr then
+  if is_typing() and vim.api.nvim_get_current_buf() == bufnr then
     local group = 'nvim.lsp.inline_completion:' .. bufnr
     pcall(vim.api.nvim_exec_autocmds, 'CursorMovedI', { group = group, buffer = bufnr, modeline = false })
   end
@@ -63,6 +68,15 @@ end
 ---@return boolean accepted False when there is none, or when the text has changed so that it no longer fits.
 function M.accept()
   return require('cope.accept').accept(vim.api.nvim_get_current_buf())
+end
+
+--- Asks for ghost text at the cursor, in insert mode, also where it does not come by itself.
+function M.ask()
+  local bufnr = vim.api.nvim_get_current_buf()
+  if vim.lsp.inline_completion and is_typing() then
+    require('cope.requests').expect(bufnr)
+    ask_now(bufnr)
+  end
 end
 
 --- What the server last said about itself, for a status line.

@@ -41,7 +41,7 @@ local EXPECTED = {
   settings = 'a table',
 }
 
-local LUA_TYPES = { boolean = 'boolean', integer = 'number', string = 'string', path = 'string' }
+local LUA_TYPES = { boolean = 'boolean', integer = 'number', string = 'string', path = 'string', list = 'table' }
 
 ---@param settings table<string, any>
 local function check_settings(settings)
@@ -73,7 +73,7 @@ function M.settings()
   for key, value in pairs(M.current.settings) do
     local setting = known[key]
     value = setting.type == 'path' and vim.fn.expand(value) or value
-    environment[setting.environment] = tostring(value)
+    environment[setting.environment] = setting.type == 'list' and table.concat(value, ',') or tostring(value)
     if setting.is_live then
       live[key] = value
     end

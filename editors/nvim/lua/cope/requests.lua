@@ -4,6 +4,7 @@
 local M = {}
 
 local METHOD = 'textDocument/inlineCompletion'
+local INVOKED = 1
 
 --- The server's way of saying that an answer is no longer wanted: ContentModified, ServerCancelled.
 local OUTDATED = { [-32801] = true, [-32802] = true }
@@ -21,6 +22,9 @@ local OUTDATED = { [-32801] = true, [-32802] = true }
 ---@type table<integer, cope.Suggestion?> The latest, by buffer.
 local latest = {}
 
+---@type table<integer, true?> Buffers whose next request is one that the user asked for by a key.
+local asked_for = {}
+
 ---@type table<vim.lsp.Client, true>
 local wrapped = setmetatable({}, { __mode = 'k' })
 
@@ -28,6 +32,13 @@ local wrapped = setmetatable({}, { __mode = 'k' })
 ---@return cope.Suggestion?
 function M.latest(bufnr)
   return latest[bufnr]
+end
+
+--- Makes the next request for a buffer one that the user asked for: the server then takes more time, offers up to
+--- three suggestions, and answers where ghost text does not come by itself.
+---@param bufnr integer
+function M.expect(bufnr)
+  asked_for[bufnr] = true
 end
 
 ---@class cope.Place
@@ -117,6 +128,10 @@ function M.wrap(client)
     end
     params.textDocument.version = vim.lsp.util.buf_versions[bufnr]
     params.formattingOptions = formatting_options(bufnr)
+    if asked_for[bufnr] then
+      asked_for[bufnr] = nil
+      params.context = { triggerKind = INVOKED }
+    end
     local sent, id = request(self, method, params, while_current(handler), bufnr)
     in_flight[bufnr] = id
     return sent, id

@@ -17,6 +17,11 @@
 ---@field ['completion.enabled']? boolean Offer ghost text.
 ---@field ['completion.fallback']? 'auto'|'always'|'never' Offer ghost text as ordinary completions: to editors without ghost text, always, or never.
 ---@field ['completion.back_off']? 'both'|'battery'|'load'|'never' When no ghost text is offered unasked: on battery, on a busy machine, in both cases, or never.
+---@field ['completion.trigger']? 'manual'|'idle'|'auto' When ghost text comes: as you type (auto), after a pause (idle), or when you ask for it (manual).
+---@field ['completion.idle_ms']? integer Milliseconds without a key after which ghost text comes when completion.trigger is idle.
+---@field ['completion.manual_in']? string[] Where ghost text comes only when asked for: language ids and globs, such as markdown and tests/**.
+---@field ['completion.off_in']? string[] Where no ghost text comes at all: language ids and globs, such as yaml and *.env.
+---@field ['context.related']? boolean Show the model code of other files.
 ---@field ['offline']? boolean Open no internet connection at all; hosted models are then never asked.
 ---@field ['hosted.endpoint']? string Where plans are asked for: any server or gateway that speaks the Messages API.
 ---@field ['hosted.model']? string The hosted model that writes plans.
@@ -35,12 +40,18 @@
 ---@field ['models.hub']? string Where models are fetched from: any server that speaks the API of the Hugging Face hub.
 ---@field ['models.proxy']? string An HTTP proxy for fetching models; those of the environment are not used.
 ---@field ['models.timeout_s']? integer Seconds that a hub may be silent.
+---@field ['stats.enabled']? boolean Count what becomes of suggestions, for `cope-lsp stats`; the counts stay on this machine.
 ---@field ['log.file']? string Write a log to this file.
 ---@field ['log.level']? 'error'|'warning'|'info'|'debug' How much to log.
 
---- How each setting travels: all by the environment, and those that may change while the server runs also as
---- a setting of the editor.
----@type table<string, { type: 'boolean'|'integer'|'string'|'path', environment: string, is_live: boolean }>
+--- How a setting travels: by the environment, and one that may change while the server runs also as a setting
+--- of the editor.
+---@class cope.KnownSetting
+---@field type 'boolean'|'integer'|'string'|'path'|'list'
+---@field environment string
+---@field is_live boolean
+
+---@type table<string, cope.KnownSetting>
 return {
   ['model.path'] = { type = 'path', environment = 'COPE_LSP_MODEL_PATH', is_live = false },
   ['model.draft_path'] = { type = 'path', environment = 'COPE_LSP_MODEL_DRAFT_PATH', is_live = false },
@@ -58,6 +69,11 @@ return {
   ['completion.enabled'] = { type = 'boolean', environment = 'COPE_LSP_COMPLETION_ENABLED', is_live = true },
   ['completion.fallback'] = { type = 'string', environment = 'COPE_LSP_COMPLETION_FALLBACK', is_live = true },
   ['completion.back_off'] = { type = 'string', environment = 'COPE_LSP_COMPLETION_BACK_OFF', is_live = true },
+  ['completion.trigger'] = { type = 'string', environment = 'COPE_LSP_COMPLETION_TRIGGER', is_live = true },
+  ['completion.idle_ms'] = { type = 'integer', environment = 'COPE_LSP_COMPLETION_IDLE_MS', is_live = true },
+  ['completion.manual_in'] = { type = 'list', environment = 'COPE_LSP_COMPLETION_MANUAL_IN', is_live = true },
+  ['completion.off_in'] = { type = 'list', environment = 'COPE_LSP_COMPLETION_OFF_IN', is_live = true },
+  ['context.related'] = { type = 'boolean', environment = 'COPE_LSP_CONTEXT_RELATED', is_live = true },
   ['offline'] = { type = 'boolean', environment = 'COPE_LSP_OFFLINE', is_live = true },
   ['hosted.endpoint'] = { type = 'string', environment = 'COPE_LSP_HOSTED_ENDPOINT', is_live = false },
   ['hosted.model'] = { type = 'string', environment = 'COPE_LSP_HOSTED_MODEL', is_live = false },
@@ -76,6 +92,7 @@ return {
   ['models.hub'] = { type = 'string', environment = 'COPE_LSP_MODELS_HUB', is_live = false },
   ['models.proxy'] = { type = 'string', environment = 'COPE_LSP_MODELS_PROXY', is_live = false },
   ['models.timeout_s'] = { type = 'integer', environment = 'COPE_LSP_MODELS_TIMEOUT_S', is_live = false },
+  ['stats.enabled'] = { type = 'boolean', environment = 'COPE_LSP_STATS_ENABLED', is_live = true },
   ['log.file'] = { type = 'path', environment = 'COPE_LSP_LOG_FILE', is_live = false },
   ['log.level'] = { type = 'string', environment = 'COPE_LSP_LOG_LEVEL', is_live = false },
 }
