@@ -36,6 +36,8 @@ class Shape:
 NANO = Shape()
 LAPTOP = Shape(width=1024, layers=24, heads=16, feed_forward=4096)
 """About 0.4 billion parameters: what many people run on a laptop."""
+DESKTOP = Shape(width=2048, layers=24, heads=16, feed_forward=7168)
+"""About 1.5 billion parameters."""
 
 
 def write_random_model(
