@@ -6,6 +6,7 @@ Python's `str.splitlines` also breaks lines at form feeds, U+2028 and others; LS
 
 import re
 import unicodedata
+from bisect import bisect_left
 from typing import Literal
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
@@ -61,12 +62,9 @@ def column(line: str, character: int, encoding: Encoding) -> int:
     content = without_end(line)
     if encoding == "utf-32" or content.isascii():
         return min(max(character, 0), len(content))
-    counted = 0
-    for index, char in enumerate(content):
-        if counted >= character:
-            return index
-        counted += units(char, encoding)
-    return len(content)
+    head = content[: max(character, 0)]  # a character has a unit at least
+    found = bisect_left(range(len(head)), character, key=lambda index: units(head[:index], encoding))
+    return min(found, len(head))
 
 
 class TextBuffer:
