@@ -36,7 +36,7 @@ from cope_lsp.models.elsewhere import about
 from cope_lsp.models.local import LocalModel, model_from, same_model
 from cope_lsp.models.question import Answer, Question, Quote
 from cope_lsp.models.remote import RemoteModel
-from cope_lsp.values import Completion, CompletionRequest, ModelInfo, ModelState, Silence
+from cope_lsp.values import Completion, CompletionRequest, Excerpt, ModelInfo, ModelState, Silence
 
 if TYPE_CHECKING:
     from cope_lsp.models.claude import Claude
@@ -56,7 +56,7 @@ class Assistant:
         self.pace = Pace()
         self.related = Related(is_on=False)  # until it is known whether the model has room for it
         self._model = model
-        self._shows_elsewhere = False
+        self._looks_elsewhere = False
         self._syntax = SyntaxReader()
         self._completer = self._completer_of(model)
         self._back_off = BackOff()
@@ -81,11 +81,24 @@ class Assistant:
             self._hosted = None
         self.config = config
         self.trigger.use(config)
-        self.related.switch(on=config.context_related and self._shows_elsewhere)
+        if not config.context_related:
+            self._looks_elsewhere = False
+            self.related.switch(on=False)
         self.audit.keep_text = config.hosted_keep_sent
 
     def _completer_of(self, model: TextModel) -> Completer:
-        return Completer(model, self._syntax, self.pace, self.related.excerpts)
+        return Completer(model, self._syntax, self.pace, self._gather)
+
+    async def _gather(self, request: CompletionRequest, model: ModelInfo) -> tuple[Excerpt, ...]:
+        self._suit(model)
+        return await self.related.excerpts(request)
+
+    def _suit(self, model: ModelInfo) -> None:
+        """Look at other files if the model is shown any of them."""
+        wanted = self.config.context_related and shows_elsewhere(model)
+        if wanted != self._looks_elsewhere:
+            self._looks_elsewhere = wanted
+            self.related.switch(on=wanted)
 
     async def complete(self, request: CompletionRequest, note: Note = unheard) -> Completion:
         """Return ghost text, or the reason why there is none.
@@ -100,7 +113,7 @@ class Assistant:
             return Silence("disabled", "completion.enabled is false")
         if silence := self.trigger.silence(request):
             # What somebody asked for by a key goes on to be shown while they type it.
-            return (silence.reason == "manual" and self._completer.remembered(request)) or silence
+            return (silence.reason == "manual" and self._completer.typed_on(request)) or silence
         if not request.explicit and (reason := self._back_off.reason(self.config.completion_back_off)):
             return Silence("resting", f"{reason}; completion.back_off = {self.config.completion_back_off}")
         if objection := await self._objection(request.document.uri):
@@ -243,8 +256,7 @@ class Assistant:
             CopeError: there is no model; the message says why.
         """
         info = await self._model.info()
-        self._shows_elsewhere = shows_elsewhere(info)
-        self.related.switch(on=self.config.context_related and self._shows_elsewhere)
+        self._suit(info)
         return info
 
     async def close(self) -> None:

@@ -221,6 +221,8 @@ SilenceReason = Literal[
     "repeats-prefix",
     "repeats-itself",
     "too-short",
+    "unfinished",
+    "slow",
     "marks-in-text",
     "not-sent",
     "resting",

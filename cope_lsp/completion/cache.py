@@ -48,23 +48,30 @@ class SuggestionCache:
         if len(self._texts) > ENTRIES_MAX:
             self._forget(self._texts.popitem(last=False)[0])
 
-    def get(self, uri: str, text: str, offset: int) -> str | None:
+    def get(self, uri: str, text: str, offset: int, *, only_typed: bool = False) -> str | None:
         """Return what completes `text` at `offset`; None when nothing is known.
 
         That is what is left of a suggestion whose beginning was typed or accepted since. Or, where the end of
-        the line before its place was deleted since, that end and the suggestion.
+        the line before its place was deleted since, that end and the suggestion; white space that was deleted
+        was not wanted.
+
+        Args:
+            uri: of the document.
+            text: as it is now.
+            offset: of the cursor, in code points.
+            only_typed: find nothing but what was begun to be typed since.
         """
         after = text[offset : offset + KEY_CHARACTERS]
         places = self._places.get((uri, after))
         if places is None:
             return None
         for before, typed in _typed_since(text, offset):
-            if before in places:
+            if before in places and (typed or not only_typed):
                 key = _Key(uri, before, after)
                 if left := left_of(self._texts[key], typed):
                     self._texts.move_to_end(key)
                     return left
-        if found := _deleted_since(places, text, offset):
+        if not only_typed and (found := _deleted_since(places, text, offset)):
             before, deleted = found
             key = _Key(uri, before, after)
             self._texts.move_to_end(key)
@@ -100,7 +107,7 @@ def _deleted_since(places: dict[str, str], text: str, offset: int) -> tuple[str,
     nearest = DELETED_MAX + 1
     for before, its_line in places.items():
         gone = len(its_line) - len(line)
-        if 0 < gone < nearest and its_line.startswith(line):
+        if 0 < gone < nearest and its_line.startswith(line) and its_line[-gone:].strip():
             kept = before[:-gone]
             room = KEY_CHARACTERS - gone if len(before) == KEY_CHARACTERS else KEY_CHARACTERS
             if text[max(0, offset - room) : offset] == kept:

@@ -9,7 +9,7 @@ from cope_lsp.completion.candidates import SHOWN_MAX
 from cope_lsp.completion.note import Note, unheard
 from cope_lsp.completion.pace import Pace
 from cope_lsp.completion.question import Gather, Question, nothing_else
-from cope_lsp.completion.request import Place, place_of
+from cope_lsp.completion.request import place_of
 from cope_lsp.errors import CopeError
 from cope_lsp.models.base import TextModel
 from cope_lsp.text import units
@@ -52,10 +52,12 @@ class Completer:
         """
         started = time.perf_counter()
         document, offset = request.document, request.offset
+        if units(document.text, "utf-8") > DOCUMENT_BYTES_MAX:
+            return Silence("large-document", f"the document is above {DOCUMENT_BYTES_MAX} bytes")
         place = place_of(document.text, offset)
-        if silence := _not_here(request, place):
-            return silence
-        if remembered := self.remembered(request):
+        if place.inside_word and not request.explicit:
+            return Silence("inside-word")
+        if remembered := self._remembered(request):
             note("memory", f"it is left of an earlier suggestion: {remembered.text!r}")
             return remembered
         if not request.explicit and not request.hurried:
@@ -73,7 +75,16 @@ class Completer:
             cache.put(document.uri, document.text, offset, text)
         return Suggestion(answer[0], time.perf_counter() - started, others=tuple(answer[1:]))
 
-    def remembered(self, request: CompletionRequest) -> Suggestion | None:
+    def typed_on(self, request: CompletionRequest) -> Suggestion | None:
+        """Return what is left of what somebody asked for by a key and has begun to type; None for nothing."""
+        document, offset = request.document, request.offset
+        if len(document.text) > DOCUMENT_BYTES_MAX or place_of(document.text, offset).inside_word:
+            return None
+        texts = (cache.get(document.uri, document.text, offset, only_typed=True) for cache in self._asked)
+        left = next((text for text in texts if text), None)
+        return None if left is None else Suggestion(left, from_cache=True)
+
+    def _remembered(self, request: CompletionRequest) -> Suggestion | None:
         """Return what is left of an earlier suggestion; None when nothing is.
 
         Who asks by a key gets more than one line: what was offered unasked is no answer to that.
@@ -87,12 +98,3 @@ class Completer:
         best, *others = found
         seconds = time.perf_counter() - started
         return Suggestion(best, seconds, from_cache=True, others=tuple(others) if request.explicit else ())
-
-
-def _not_here(request: CompletionRequest, place: Place) -> Silence | None:
-    """The reasons that need no model."""
-    if units(request.document.text, "utf-8") > DOCUMENT_BYTES_MAX:
-        return Silence("large-document", f"the document is above {DOCUMENT_BYTES_MAX} bytes")
-    if place.inside_word and not request.explicit:
-        return Silence("inside-word")
-    return None

@@ -13,6 +13,9 @@ from cope_lsp.values import Silence, SilenceReason
 
 AUTOMATIC_CHARACTERS_MIN = 2
 SAME_LINES_MAX = 2
+LOOKED_AT = 2_000
+"""Characters before the cursor in its line: more tells no more of brackets."""
+
 REPEATED_CHARACTERS_MIN = 8
 """A short line such as `pass` or `i += 1` may well stand twice."""
 
@@ -22,6 +25,7 @@ _MARK = re.compile(
     r"|</?s>|<(?:PRE|SUF|MID|EOT|eos|bos|pad)>|<fim_\w+>|<(?:file_sep|filename|reponame|gh_stars)>"
     r"|<(?:start|end)_of_turn>|\[/?(?:INST|SUFFIX|PREFIX|MIDDLE)\]|\ufffd"
 )
+_UNFINISHED = re.compile(r"\w*+[^\w)\]}\"']*+\Z")
 _FENCE = re.compile(r"^```[^\n`]*(?:\n|\Z)", re.MULTILINE)
 _LOOP = re.compile(r"(.{3,40}?)\1{4,}|(.{10,120}?)\2{2,}")
 _TERMINATORS = frozenset(":;,")
@@ -32,12 +36,12 @@ class Surroundings:
     """What a suggestion must fit into."""
 
     place: Place
-    below: str
-    """The text after the current line."""
     explicit: bool
     above: str = ""
     """The text before the current line, or the end of it."""
     language: str = ""
+    is_cut_off: bool = False
+    """Whether the model had more to say than there was room or time for."""
 
 
 Filter = Callable[[str, Surroundings], str]
@@ -83,6 +87,16 @@ def _opening_fence(text: str) -> str:
     return found[0] if found else ""
 
 
+def without_unfinished_end(text: str, around: Surroundings) -> str:
+    """Cut the last line of what was cut off, or of a single one what may be half a word or wants to go on."""
+    if not around.is_cut_off:
+        return text
+    *lines, _ = text.split("\n")
+    if any(line.strip() for line in lines):
+        return "\n".join(lines)
+    return _UNFINISHED.sub("", text)
+
+
 def without_trailing_space(text: str, _: Surroundings) -> str:
     """Cut white space at the end, which nobody sees before it is accepted."""
     return text.rstrip()
@@ -91,7 +105,7 @@ def without_trailing_space(text: str, _: Surroundings) -> str:
 def without_overlap(text: str, around: Surroundings) -> str:
     """Cut the end of the suggestion that already stands to the right of the cursor."""
     after = around.place.after.strip()
-    outside = closers_of_outside(around.place.before, text)
+    outside = closers_of_outside(around.place.before[-LOOKED_AT:], text)
     for start in range(max(0, len(text) - len(after)), len(text)):
         overlap = text[start:]
         if after.startswith(overlap) and (start in outside or _says_the_same(overlap, after)):
@@ -108,12 +122,10 @@ def _says_the_same(overlap: str, after: str) -> bool:
 
 def without_lines_below(text: str, around: Surroundings) -> str:
     """Cut from the first line on that is, with its indentation, the next line of the document."""
-    below = (line.rstrip() for line in split_lines(around.below))
-    following = next((line for line in below if line), None)
     lines = text.split("\n")
     for index, line in enumerate(lines):
         whole = around.place.before + line if index == 0 else line
-        if whole.rstrip() == following:
+        if around.place.below and whole.rstrip() == around.place.below:
             return "\n".join(lines[:index]).rstrip()
     return text
 
@@ -154,6 +166,7 @@ FILTERS: tuple[tuple[SilenceReason, Filter], ...] = (
     ("marks-in-text", without_hidden_characters),
     ("marks-in-text", without_marks),
     ("marks-in-text", without_fences),
+    ("unfinished", without_unfinished_end),
     ("empty", without_trailing_space),
     ("repeats-suffix", without_overlap),
     ("repeats-suffix", without_lines_below),

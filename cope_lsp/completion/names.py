@@ -13,17 +13,20 @@ _BOUNDS = tuple(
         (
             r"\b(?:def|class)\s+(\w+)",
             r"\bdef\s+\w+\s*\(([^)]*)",
-            r"\blambda\s+([^:]*):",
-            r"\bfor\s+(.+?)\s+in\b",
+            r"\blambda\s+([^:]{0,200}):",
+            r"\bfor\s+([^\n]{1,200}?)\s{1,9}in\b",
             r"\b(?:from|import|as|global|nonlocal)\s+([\w ,.]+)",
-            r"([\w ,.()*]+?)\s*(?::[^=\n]+)?=(?!=)",
         ),
     )
 )
 """What defines names, or is what they are taken from."""
 
-_LOOKED_AT = 200_000
-"""Characters of the document around the cursor that are searched."""
+_ASSIGNED = re.compile(r"(?<![=!<>])=(?!=)")
+_LONGEST = 2_000
+"""Characters of a suggestion: a longer one is not looked at, so that no request waits for it."""
+
+_LOOKED_AT = 100_000
+"""Characters of the document on each side of the cursor that are searched."""
 
 
 def unknown_names(suggestion: str, text: str, offset: int) -> frozenset[str]:
@@ -37,6 +40,8 @@ def unknown_names(suggestion: str, text: str, offset: int) -> frozenset[str]:
         text: the document.
         offset: where, in code points.
     """
+    if len(suggestion) > _LONGEST:
+        return frozenset()
     code = _NOT_CODE.sub(" ", suggestion)
     used = {
         found[0]
@@ -60,4 +65,8 @@ def _is_keyword(code: str, word: re.Match[str]) -> bool:
 
 def _bound(code: str) -> set[str]:
     found = [group for part in _BOUNDS for match in part.finditer(code) for group in match.groups()]
+    for sign in _ASSIGNED.finditer(code):
+        statement = code[: sign.start()].rpartition("\n")[2].rpartition(";")[2]
+        if statement.count("(") == statement.count(")"):  # else it names an argument
+            found.append(statement.partition(":")[0])
     return {word for group in found for word in _WORD.findall(group or "")}

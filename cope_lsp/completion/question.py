@@ -1,6 +1,7 @@
 """One request on its way to the model and back: what is asked, and what of the answers can be shown."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -16,6 +17,7 @@ from cope_lsp.completion.candidates import Candidate, ranked
 from cope_lsp.completion.names import unknown_names
 from cope_lsp.completion.note import Note
 from cope_lsp.completion.request import Place, limits_for
+from cope_lsp.errors import CopeError
 from cope_lsp.models.base import TextModel
 from cope_lsp.models.elsewhere import about, excerpts_shown, shown
 from cope_lsp.values import (
@@ -32,16 +34,23 @@ from cope_lsp.values import (
 SYNTAX_TIMEOUT_S = 0.25
 """The process that reads syntax needs a millisecond; one that does not answer keeps nobody waiting."""
 
+SAMPLE_CHARACTERS_MAX = 4_000
+"""Of a server that does not stop where it should, more is not even looked at."""
+
 MORE_SAMPLES = 4
 MORE_TEMPERATURE = 0.6
 MORE_WITHIN_S = 0.3
 """An automatic request draws again only when the first draft came so soon."""
+MORE_LEFT_S = 0.5
+"""In less time nothing is begun."""
 
-Gather = Callable[[CompletionRequest], Awaitable[tuple[Excerpt, ...]]]
+_DEF = re.compile(r"^[ \t]*(?:async[ \t]+)?def\b", re.MULTILINE)
+
+Gather = Callable[[CompletionRequest, ModelInfo], Awaitable[tuple[Excerpt, ...]]]
 Answer = TypeVar("Answer")
 
 
-async def nothing_else(_request: CompletionRequest) -> tuple[Excerpt, ...]:
+async def nothing_else(_request: CompletionRequest, _model: ModelInfo) -> tuple[Excerpt, ...]:
     """Find nothing that a model could be shown of other places."""
     return ()
 
@@ -76,13 +85,21 @@ class Question:
         generation = await self._generation(model, info)
         found = await self._candidates(await _drawn(model, generation))
         left = generation.limits.deadline_s - (time.monotonic() - started)
-        if self._wants_more(found, time.monotonic() - started) and left > 0:
-            found += await self._candidates(await _drawn(model, _again(generation, left)))
+        if self._wants_more(found, time.monotonic() - started) and left > MORE_LEFT_S:
+            found += await self._more(model, _again(generation, left))
         if found:
             best = ranked(found)
             self._note("shown", f"{best[0].text!r}, of {len(best)} different")
             return [each.text for each in best] if request.explicit else [best[0].text]
         return self._silence()
+
+    async def _more(self, model: TextModel, generation: Generation) -> list[Candidate]:
+        """Return further candidates; none when the model fails now, since there is an answer already."""
+        try:
+            return await self._candidates(await _drawn(model, generation))
+        except CopeError as error:
+            self._note("model", f"failed when it was asked for more: {error}")
+            return []
 
     def _wants_more(self, found: Sequence[Candidate], seconds: float) -> bool:
         """Whether to draw more than the likeliest text: for who asked, or where that cannot be shown."""
@@ -94,13 +111,19 @@ class Question:
             return Silence("empty", "the model had no time to answer")
         first = self._silences[0]
         unsound = all(each.reason == "adds-error" for each in self._silences)
-        return replace(first, offers_solve=unsound and self._request.explicit)
+        return replace(first, offers_solve=unsound and self._request.explicit and self._is_in_function())
+
+    def _is_in_function(self) -> bool:
+        """Whether `solve` has something to write here, as far as the lines above tell."""
+        document = self._request.document
+        above = document.text[self._start : self._request.offset]
+        return document.language == "python" and self._place.indent > 0 and bool(_DEF.search(above))
 
     # -- what is asked ------------------------------------------------------------------------
 
     async def _generation(self, model: TextModel, info: ModelInfo) -> Generation:
         request = self._request
-        scene, excerpts = await asyncio.gather(self._scene(), self._gather(request))
+        scene, excerpts = await asyncio.gather(self._scene(), self._gather(request, info))
         limits = limits_for(request, self._place, scene)
         seen = await shown(model, request)
         excerpts = await excerpts_shown(model, excerpts)
@@ -135,12 +158,12 @@ class Question:
         document, offset = request.document, request.offset
         around = filters.Surroundings(
             place,
-            below=document.text[offset + len(place.after) :],
             explicit=request.explicit,
             above=document.text[self._start : offset - len(place.before)],
             language=document.language,
+            is_cut_off=sample.finish in ("length", "deadline"),
         )
-        left = filters.apply(sample.text, around, self._note)
+        left = filters.apply(sample.text[:SAMPLE_CHARACTERS_MAX], around, self._note)
         if isinstance(left, Silence):
             self._silences.append(left)
             return ""

@@ -1,6 +1,8 @@
 """How much is asked of a model for one place in a text."""
 
+import re
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from cope_lsp.checks.syntax.scene import Scene
 from cope_lsp.text import columns_of
@@ -18,7 +20,10 @@ BLOCK_TOKENS = 120
 BY_INDENTATION = frozenset({"python"})
 """Languages in which nothing but indentation ends a block."""
 
-_LINE_ENDS = "\r\n"
+BLANK_LINES_MAX = 50
+"""Further down nothing is looked for."""
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +65,17 @@ class Place:
 def place_of(text: str, offset: int) -> Place:
     """Return the current line around `offset` in `text`, and the line below."""
     start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
-    end = _line_end(text, offset)
-    at, below, lines = end, "", 0
-    while at < len(text) and not below.strip():
-        at += 2 if text.startswith("\r\n", at) else 1
-        end_below = _line_end(text, at)
-        below, at, lines = text[at:end_below], end_below, lines + 1
-    return Place(text[start:offset], text[offset:end], below.rstrip(), is_close=lines == 1)
-
-
-def _line_end(text: str, offset: int) -> int:
-    return min((at for end in _LINE_ENDS if (at := text.find(end, offset)) >= 0), default=len(text))
+    ends = islice(_LINE_END.finditer(text, offset), BLANK_LINES_MAX + 1)
+    first = next(ends, None)
+    if first is None:
+        return Place(text[start:offset], text[offset:])
+    before, after, at = text[start:offset], text[offset : first.start()], first.end()
+    for row, end in enumerate(ends):
+        if below := text[at : end.start()].rstrip():
+            return Place(before, after, below, is_close=row == 0)
+        at = end.end()
+    last = "" if _LINE_END.search(text, at) else text[at:].rstrip()
+    return Place(before, after, last, is_close=at == first.end())
 
 
 def limits_for(request: CompletionRequest, place: Place, scene: Scene | None = None) -> Limits:

@@ -5,10 +5,11 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from cope_lsp.config import Config
 from cope_lsp.egress.globs import Glob, globs
-from cope_lsp.egress.permit import path_of
 from cope_lsp.values import CompletionRequest, Silence
 
 SNOOZE_MINUTES_MAX = 24 * 60
@@ -100,11 +101,22 @@ class _Area:
         language = request.document.language
         if language in self.languages:
             return language
-        file = path_of(request.document.uri) if self.globs else None
-        if file is None:
-            return ""
-        path = os.fsencode(file.as_posix()).decode("latin-1").removeprefix("/")
+        path = _path_in(request.document.uri) if self.globs else ""
         return next((entry for entry, glob in self.globs if _covers(glob, path)), "")
+
+
+def _path_in(uri: str) -> str:
+    """Return the path in an address as globs are compared with it, also of a cell, or without a file.
+
+    A raw `#` may be part of the name of a file; in the address of a cell of a notebook it is not.
+    """
+    try:
+        split = urlsplit(uri)
+    except ValueError:
+        return ""
+    behind = "".join(f"{sign}{part}" for sign, part in (("?", split.query), ("#", split.fragment)) if part)
+    path = unquote_to_bytes(split.path + behind * (split.scheme == "file")).decode("latin-1")
+    return path.replace("\\", "/").removeprefix("/")
 
 
 def _anywhere(entry: str) -> str:
@@ -112,9 +124,17 @@ def _anywhere(entry: str) -> str:
 
     There a slash in the middle would tie it to the root; here only one at its start does.
     """
-    pattern = os.fsencode(entry).decode("latin-1")
+    pattern = os.fsencode(_at_home(entry)).decode("latin-1")
     tied = "/" in pattern.removesuffix("/") and not pattern.startswith("/")
     return f"**/{pattern}" if tied else pattern
+
+
+def _at_home(entry: str) -> str:
+    """Return an entry with the user's home in the place of `~`."""
+    try:
+        return Path.home().as_posix() + entry[1:] if entry.startswith("~/") else entry
+    except RuntimeError:  # nobody knows where it is
+        return entry
 
 
 def _covers(glob: Glob, path: str) -> bool:

@@ -11,7 +11,7 @@ READ_SHARE = 0.5
 PROMPT_TOKENS_MIN = 64
 """With less to look at a model writes nothing that is worth the wait, however short."""
 
-OUTPUT_TOKENS_MIN = 6
+OUTPUT_TOKENS_MIN = 8
 """The rest of a word and a bracket: less says nothing."""
 
 _NEWEST = 0.2

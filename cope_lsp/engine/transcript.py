@@ -19,6 +19,7 @@ class Transcript:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._stops = [stop.encode() for stop in limits.stop]
+        self._below = limits.scope.below.encode("utf-8", "replace") if limits.scope else b""
         self._data = bytearray()
         self._line = 0
         """Where the first line begins of which it is not known yet whether it stays in the scope."""
@@ -84,7 +85,7 @@ class Transcript:
             return is_whole and scope.ends_at_blank and bool(self._data[: self._line].strip())
         if _columns(line) < scope.indent and not (scope.closes and text[:1] in b")]}"):
             return True
-        return is_whole and (line.rstrip() == scope.below.encode() or self._repeats(line))
+        return is_whole and (line.rstrip() == self._below or self._repeats(line))
 
     def _repeats(self, line: bytes) -> bool:
         """Whether the lines just before are all like this one."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from cope_lsp.next_edit import macros
 from cope_lsp.next_edit.hunks import Renamed
 from cope_lsp.next_edit.source import Path, Place, Source, Step
 
@@ -32,6 +33,12 @@ class Grammar:
     """Where an identifier is no variable; no fields: everywhere."""
     unclear: frozenset[str]
     """Where it may declare one or not."""
+    tags: frozenset[str] = frozenset()
+    """Where a name that begins with a small letter is no variable, and another may be one."""
+    hoists: frozenset[str] = frozenset()
+    """Where a declaration is known outside of its block as well, and therefore unclear."""
+    modifiers: frozenset[str] = frozenset()
+    """Beside these a declaration is one of a field as well, and therefore unclear."""
     shorthands: Mapping[str, str] = field(default_factory=dict)
     """Where a name stands for a field as well; and what stands between both when they differ."""
 
@@ -72,12 +79,7 @@ _SCRIPT = Grammar(
         "pair_pattern": _in("value"),
         "object_assignment_pattern": _in("left"),
     },
-    no_names={
-        "jsx_opening_element": _in("name"),
-        "jsx_closing_element": _in("name"),
-        "jsx_self_closing_element": _in("name"),
-        "nested_identifier": _ANY,
-    },
+    no_names={"nested_identifier": _ANY},
     unclear=frozenset(
         {
             "for_in_statement",
@@ -91,6 +93,9 @@ _SCRIPT = Grammar(
             "enum_declaration",
         }
     ),
+    tags=frozenset({"jsx_opening_element", "jsx_closing_element", "jsx_self_closing_element"}),
+    hoists=frozenset({"variable_declaration"}),
+    modifiers=frozenset({"accessibility_modifier", "readonly", "override_modifier"}),
     shorthands={"shorthand_property_identifier": ": "},
 )
 
@@ -142,7 +147,13 @@ _RUST = Grammar(
         "reference_pattern": _in(None),
         "slice_pattern": _in(None),
     },
-    no_names={"scoped_identifier": _ANY, "macro_invocation": _in("macro"), "enum_variant": _ANY},
+    no_names={
+        "scoped_identifier": _ANY,
+        "macro_invocation": _in("macro"),
+        "enum_variant": _ANY,
+        "lifetime": _ANY,
+        "label": _ANY,
+    },
     unclear=frozenset(
         {
             "match_pattern",
@@ -287,6 +298,8 @@ def follow_local_rename(language: str, source: Source, renamed: Renamed, latest:
     others = [each for each in new if each not in changed and start <= each.start < end]
     if others or any(each.role != "use" for each in here):
         return []
+    if grammar is _RUST and macros.is_in_format(source, renamed.old, start, end):
+        return []
     left = [each for each in here if each not in changed and each.start >= home.known_from]
     # A field keeps its name where a variable of the same name is put into it.
     return [Place(each.start, each.end, _written(each, renamed)) for each in left]
@@ -317,18 +330,20 @@ def _mentions(source: Source, grammar: Grammar, name: str) -> Iterator[Mention]:
         is_name = leaf.type == "identifier" or joint or leaf.type == "shorthand_property_identifier_pattern"
         if not is_name or (leaf.start_byte, leaf.end_byte) != (start, end):
             continue
-        if len(path) > 1 and not _is_no_name(grammar, path):
+        if len(path) > 1 and not _is_no_name(source, grammar, path):
             joint = joint or grammar.shorthands.get(path[-2].type, "")
             role, known_from = _role(grammar, path)
             yield Mention(start, end, role, known_from, joint, path)
 
 
-def _is_no_name(grammar: Grammar, path: Path) -> bool:
-    fields = grammar.no_names.get(path[-2].type)
-    if fields is not None and (not fields or path[-1].field in fields):
+def _is_no_name(source: Source, grammar: Grammar, path: Path) -> bool:
+    around, leaf = path[-2], path[-1]
+    fields = grammar.no_names.get(around.type)
+    if fields is not None and (not fields or leaf.field in fields):
         return True
-    before = path[-1].node.prev_sibling  # in a macro of Rust a dot is a token like others
-    return path[-2].type == "token_tree" and before is not None and before.type == "."
+    if around.type in grammar.tags and leaf.field == "name":
+        return source.text(leaf.node)[:1].islower()
+    return around.type == macros.TOKENS and macros.is_label(leaf.node)
 
 
 def _role(grammar: Grammar, path: Path) -> tuple[Role, int]:
@@ -336,10 +351,15 @@ def _role(grammar: Grammar, path: Path) -> tuple[Role, int]:
     while index > 0 and path[index + 1].field in grammar.patterns.get(path[index].type, _ANY):
         index -= 1
     around, child = path[index], path[index + 1]
+    if around.type == macros.TOKENS:
+        return ("unclear" if macros.may_be_more(child.node) else "use"), 0
     if child.field in grammar.declares.get(around.type, _ANY):
-        return "declaration", _known_from(grammar, around, child)
-    is_unclear = around.type in grammar.unclear and child.field not in {"body", "value", "right"}
-    return "unclear" if is_unclear else "use", 0
+        is_more = path[index - 1].type in grammar.hoists or any(
+            each.type in grammar.modifiers for each in around.node.children
+        )
+        return ("unclear", 0) if is_more else ("declaration", _known_from(grammar, around, child))
+    is_unclear = around.type in grammar.unclear | grammar.tags
+    return "unclear" if is_unclear and child.field not in {"body", "value", "right"} else "use", 0
 
 
 def _known_from(grammar: Grammar, around: Step, child: Step) -> int:

@@ -76,7 +76,20 @@ class NextEdits:
     # -- in the thread ------------------------------------------------------------------------
 
     def _ask(self, question: dict[str, Any]) -> Proposal | Untold:
-        process = self._running()
+        try:
+            answer = self._exchange(self._running(), question)
+        except OSError:  # it cannot be started, or is gone
+            answer = None
+        if answer is None:
+            self._bury()
+            return _DIED
+        if "untold" in answer:
+            return Untold(answer["untold"])
+        return Proposal(*answer["proposal"])
+
+    def _exchange(
+        self, process: "subprocess.Popen[bytes]", question: dict[str, Any]
+    ) -> dict[str, Any] | None:
         assert process.stdin
         assert process.stdout
         watch = Timer(KILL_TIMEOUT_S, process.kill)
@@ -85,17 +98,9 @@ class NextEdits:
             if not self._is_ready:
                 self._is_ready = receive(process.stdout) is not None
             send(process.stdin, question)
-            answer = receive(process.stdout)
-        except OSError:
-            answer = None
+            return receive(process.stdout)
         finally:
             watch.cancel()
-        if answer is None:
-            self._bury()
-            return _DIED
-        if "untold" in answer:
-            return Untold(answer["untold"])
-        return Proposal(*answer["proposal"])
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process and self._process.poll() is not None:

@@ -1,16 +1,20 @@
 """The calls that follow when a function of Python got or lost a parameter."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cope_lsp.next_edit.calls import Call, calls_of
-from cope_lsp.next_edit.python_names import Meanings, mentions, scopes
+from cope_lsp.next_edit.python_names import BINDING_ROLES, Meanings, mentions, scopes
 from cope_lsp.next_edit.rename import function_at
-from cope_lsp.next_edit.source import Place, Source
+from cope_lsp.next_edit.source import Path, Place, Source
 
 if TYPE_CHECKING:  # native code
     from tree_sitter import Node, Parser
+
+
+_FRAMES = frozenset({"module", "function"})
+"""Scopes whose lines may run later; those of a class or a comprehension run where they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Parameter:
     name: str
     has_default: bool
     by_keyword_only: bool
+    by_position_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,9 @@ def _parameters(text: bytes, parser: "Parser") -> list[Parameter] | None:
     for child in node.named_children:
         if child.type == "keyword_separator":
             is_late = True
-        elif child.type not in {"comment", "positional_separator"}:
+        elif child.type == "positional_separator":
+            found = [replace(each, by_position_only=True) for each in found]
+        elif child.type != "comment":
             name = _name_of(child)
             if name is None:
                 return None
@@ -141,11 +148,11 @@ def _place(
     names = [_keyword(source, child) for child in given if child.type == "keyword_argument"]
     may_be_plain = sum(not each.by_keyword_only for each in known)
     index = turn.index - call.is_bound
-    if index < 0 or len(plain) > may_be_plain or not set(names) <= {each.name for each in known}:
+    by_keyword = {each.name for each in known if not each.by_position_only}
+    if index < 0 or len(plain) > may_be_plain or not set(names) <= by_keyword:
         return None  # not a call of the function as it was
     if turn.is_new:
-        is_known = variables.seen_from(scopes(call.path)) is not None
-        return _added(call, turn.parameter, index, is_known=is_known)
+        return _added(call, turn.parameter, index, is_known=_is_known(call, variables))
     if turn.parameter.name in names:
         gone = next(child for child in given if _keyword(source, child) == turn.parameter.name)
     elif not turn.parameter.by_keyword_only and index < len(plain):
@@ -153,6 +160,25 @@ def _place(
     else:
         return None
     return _without(call, given, gone)
+
+
+def _is_known(call: Call, variables: Meanings) -> bool:
+    """Whether a variable has a value where a call stands, as far as the order of the lines tells."""
+    around = scopes(call.path)
+    scope = variables.seen_from(around)
+    frame = next(index for index in reversed(range(len(around))) if around[index].kind in _FRAMES)
+    if scope is None or scope.kind == "comprehension" or scope not in around[frame:]:
+        return scope is not None  # a function that is called later sees what is bound below it
+    bindings = [each for each in variables.mentions if each.role in BINDING_ROLES]
+    here = [each for each in bindings if variables.scope_of(each) == scope]
+    start = _statement_start(call.path)
+    return any(each.role == "parameter" or each.start < start for each in here)
+
+
+def _statement_start(path: Path) -> int:
+    """Return where the innermost statement around the end of a path begins."""
+    inner = (path[n] for n in range(len(path) - 1, 0, -1) if path[n - 1].type in {"module", "block"})
+    return next(inner, path[0]).node.start_byte
 
 
 def _keyword(source: Source, argument: "Node") -> str:
@@ -166,13 +192,14 @@ def _added(call: Call, parameter: Parameter, index: int, *, is_known: bool) -> P
         return None
     given = _given(call)
     plain = sum(child.type != "keyword_argument" for child in given)
-    if parameter.by_keyword_only or plain < index:
-        return _inserted(call, given, len(given), f"{parameter.name}={parameter.name if is_known else '...'}")
-    if is_known:
-        return _inserted(call, given, index, parameter.name)
-    if plain > index:
-        return None  # what follows cannot stand behind a keyword
-    return _inserted(call, given, len(given), f"{parameter.name}=...")
+    if not parameter.by_keyword_only and plain >= index:
+        if is_known:
+            return _inserted(call, given, index, parameter.name)
+        if plain > index:
+            return None  # what follows cannot stand behind a keyword
+    if parameter.by_position_only:
+        return None
+    return _inserted(call, given, len(given), f"{parameter.name}={parameter.name if is_known else '...'}")
 
 
 def _given(call: Call) -> list["Node"]:

@@ -1,7 +1,7 @@
 """Suggestions that are found again while somebody types them."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from cope_lsp.completion.cache import (
@@ -122,6 +122,19 @@ def test_what_was_deleted_comes_back_with_the_suggestion(
 def test_typed_text_that_is_deleted_again_brings_back_what_was_suggested() -> None:
     for now in ("x = foo‸", "x = fo‸", "x = f‸"):
         check("x = f‸", "oo(bar)", now, "foo(bar)"[len(now) - 5 :])
+
+
+@pytest.mark.parametrize("left", ["", "    ", "  "])
+def test_indentation_that_was_taken_away_does_not_come_back(left: str) -> None:
+    check("if x:\n        ‸\n", "return 1", f"if x:\n{left}‸\n", None)
+
+
+def test_who_wants_no_more_than_what_they_type_gets_nothing_at_its_place() -> None:
+    cache = SuggestionCache()
+    cache.put(URI, "x = ", 4, "foo(bar)")
+    assert cache.get(URI, "x = ", 4, only_typed=True) is None
+    assert cache.get(URI, "x = f", 5, only_typed=True) == "oo(bar)"
+    assert cache.get(URI, "x =", 3, only_typed=True) is None
 
 
 def test_only_so_much_may_be_deleted() -> None:
@@ -253,6 +266,7 @@ def test_deleting_any_part_of_the_line_completes_the_same_text(
     line = before.rpartition("\n")[2]
     gone = data.draw(st.integers(0, len(line)))
     left, deleted = before[: len(before) - gone], before[len(before) - gone :]
+    assume(not gone or deleted.strip())
     check(f"{before}‸{after}", suggestion, f"{left}‸{after}", deleted + suggestion)
 
 

@@ -26,12 +26,13 @@ def filtered(
     below: str = "",
     explicit: bool = False,
     language: str = "python",
+    is_cut_off: bool = False,
 ) -> str | Silence:
     """Return what the filters leave of `text` between `before` and `after`."""
     place = place_of(before + after + below, len(before))
     assert place.after == after, "the rest of the line ends where the text below begins"
     above = before.removesuffix(place.before)
-    return filters.apply(text, filters.Surroundings(place, below, explicit, above, language))
+    return filters.apply(text, filters.Surroundings(place, explicit, above, language, is_cut_off))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

@@ -28,6 +28,12 @@ DOCUMENT = "import os\n\n\ndef area(width, height):\n    ‸\n\n\nLIMIT = 5\n"
         ("return [each for each in width]", set()),
         ("def inner(one, two):\n        return one + two\n    return inner", set()),
         ("if None is not width: pass", set()),
+        ("return draw(width, colour=height)", {"draw"}),
+        ("a, (b, c) = width\n    return a, b, c", set()),
+        ("while width >= a: pass", {"a"}),
+        ("x = (" + " " * 1_900 + "a)", {"a"}),
+        ("y = " + " " * 30_000 + "a", set()),
+        ("z" * 1_999, {"z" * 1_999}),
     ],
 )
 def test_a_name_is_unknown_that_neither_document_nor_suggestion_mention(

@@ -91,6 +91,38 @@ async def test_nothing_sound_is_silence_which_leads_who_asked_to_drafts(asking: 
     assert (silence.reason, silence.offers_solve) == ("adds-error", False)
 
 
+@pytest.mark.parametrize(
+    ("marked", "language"),
+    [
+        ("found = ‸\n", "python"),
+        ("class A:\n    found = ‸\n", "python"),
+        ("function f() {\n    g(‸);\n}\n", "javascript"),
+    ],
+)
+async def test_where_no_function_can_be_drafted_none_is_offered(
+    asking: Asking, marked: str, language: str
+) -> None:
+    silence = await asking.at(marked, "1 2]", language=language)
+    assert isinstance(silence, Silence)
+    assert (silence.reason, silence.offers_solve) == ("adds-error", False)
+
+
+async def test_half_a_surrogate_pair_below_does_no_harm(asking: Asking) -> None:
+    assert shown(await asking.at("def f(a):\n    ‸\n\ud83d\n", "return a"))
+
+
+async def test_a_line_as_long_as_a_file_is_answered(asking: Asking) -> None:
+    row = '{"k": "v"}, ' * 80_000
+    await asking.at(f"x = [{row}‸\n", '{"k": "v"}')
+
+
+async def test_a_server_that_goes_away_takes_nothing_along_that_was_found(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking._model, "answers_max", 1)
+    assert shown(await asking.at(LINE, "sum(prices)")) == ("sum(prices)",)
+
+
 async def test_other_silence_leads_nowhere(asking: Asking) -> None:
     silence = await asking.at("x = 1\ntotal = 2\n‸", "total = 2")
     assert isinstance(silence, Silence)

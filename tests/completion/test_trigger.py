@@ -87,6 +87,13 @@ AREAS: list[tuple[str, str, str, bool]] = [
     ("/work/**", "/home/me/work/a.py", "python", False),
     ("caf*", "/home/me/café.py", "python", True),
     ("café.py", "/home/me/café.py", "python", True),
+    ("*.ipynb", "vscode-notebook-cell:/home/me/secrets/a.ipynb#W0sZmlsZQ", "python", True),
+    ("secrets/", "vscode-notebook-cell:/home/me/secrets/a.ipynb#W0sZmlsZQ", "python", True),
+    ("secrets/", "untitled:/home/me/secrets/new.py", "python", True),
+    ("secrets/", "file:///home/me/C#/secrets/a.py", "python", True),
+    ("*.py", "file:///home/me/C#/secrets/a.py", "python", True),
+    ("~/notes/**", f"{Path.home()}/notes/a.md", "markdown", True),
+    ("~/notes/**", "/elsewhere/notes/a.md", "markdown", False),
 ]
 
 

@@ -29,6 +29,8 @@ class Writer:
     seconds: float = 0.0
     """How long it reads before it writes."""
     prompts: list[str] = field(default_factory=list)
+    answers_max: int | None = None
+    """After so many it refuses to write; None: it never does."""
 
     def answer(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         """Answer a request."""
@@ -41,6 +43,9 @@ class Writer:
             say_json(handler, {"error": "no such page"}, 404)
 
     def _write(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
+        if self.answers_max is not None and len(self.prompts) >= self.answers_max:
+            say_json(handler, {"error": "no more"}, 500)
+            return
         self.prompts.append(body["prompt"])
         time.sleep(self.seconds)
         handler.send_response(200)

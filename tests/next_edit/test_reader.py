@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 
 import psutil
@@ -65,6 +66,15 @@ async def test_one_that_was_killed_is_replaced(next_edits: NextEdits) -> None:
     os.kill(pid, signal.SIGKILL)
     assert await asked_until_told(next_edits) == FOUND
     assert next_edits.pid != pid
+
+
+async def test_one_that_cannot_be_started_proposes_nothing(
+    next_edits: NextEdits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", "/no/python")
+        assert await asked(next_edits) == Untold("it took too long, or went wrong")
+    assert await asked_until_told(next_edits) == FOUND
 
 
 async def test_nobody_waits_for_one_that_hangs(next_edits: NextEdits) -> None:

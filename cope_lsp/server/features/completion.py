@@ -14,7 +14,7 @@ from cope_lsp.server.documents import LspDocument
 from cope_lsp.server.features import accept, feedback, status
 from cope_lsp.server.latest import Superseded
 from cope_lsp.server.server import CopeServer
-from cope_lsp.values import CompletionRequest, Document, Suggestion
+from cope_lsp.values import CompletionRequest, Document, Silence, Suggestion
 
 ANSWER_WITHIN_S = 0.3
 """Some editors show no menu at all before the slowest server has answered."""
@@ -54,6 +54,7 @@ async def _soon(ls: CopeServer, request: CompletionRequest) -> Suggestion | None
     running = asyncio.create_task(ls.completions.run(request.document.uri, ls.assistant.complete(request)))
     done, _ = await asyncio.wait({running}, timeout=ANSWER_WITHIN_S)
     if not done:
+        status.report(ls, Silence("slow", "it takes longer than editors wait; the next key may find it"))
         return None
     completion = running.result()
     if isinstance(completion, Superseded):

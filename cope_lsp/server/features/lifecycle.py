@@ -68,6 +68,7 @@ def _follow_documents(server: CopeServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def did_change(ls: CopeServer, params: types.DidChangeTextDocumentParams) -> None:
         ls.assistant.pace.keystroke(time.monotonic())
+        status.moved_on(ls)
         document, last = ls.document(params.text_document.uri), params.content_changes[-1:]
         if document is not None and last and isinstance(last[0], types.TextDocumentContentChangePartial):
             offset = offset_of(document.buffer, last[0].range.start) + len(last[0].text)

@@ -87,15 +87,20 @@ export class NextEdits implements vscode.Disposable {
       return;
     }
     const { document } = editor;
-    const { line, character } = editor.selection.active;
+    const { active } = editor.selection;
     const answer = await this.session.ask<InlineEditAnswer>('cope/inlineEdit', {
       textDocument: { uri: document.uri.toString(), version: document.version },
-      position: { line, character },
+      position: { line: active.line, character: active.character },
     });
     const [found] = answer.edits;
     if (found === undefined) {
       vscode.window.setStatusBarMessage(`cope: ${none}`, 5_000);
-    } else if (document.version === found.textDocument.version && editor === vscode.window.activeTextEditor) {
+    } else if (
+      document.version === found.textDocument.version &&
+      editor === vscode.window.activeTextEditor &&
+      // Who has gone elsewhere meanwhile is not taken away from there.
+      editor.selection.active.isEqual(active)
+    ) {
       const { start, end } = found.range;
       const range = new vscode.Range(start.line, start.character, end.line, end.character);
       await this.show({ editor, range, text: found.text, version: document.version });
@@ -104,8 +109,12 @@ export class NextEdits implements vscode.Disposable {
 
   private async show(proposal: Proposal): Promise<void> {
     const { editor, range, text } = proposal;
+    this.shown = proposal;
     // Before anything is to be seen: whoever sees it may press a key at once.
     await vscode.commands.executeCommand('setContext', SHOWN, true);
+    if (this.shown !== proposal) {
+      return; // the text or the cursor has changed meanwhile
+    }
     const backgroundColor = new vscode.ThemeColor('diffEditor.insertedTextBackground');
     editor.setDecorations(this.gone, [range]);
     // With a space that does not break, since others at the ends of such a text are not drawn.
@@ -117,7 +126,6 @@ export class NextEdits implements vscode.Disposable {
     editor.setDecorations(this.come, text === '' ? [] : [options]);
     editor.selection = new vscode.Selection(range.start, range.start);
     editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
-    this.shown = proposal;
     vscode.window.setStatusBarMessage('cope: Enter makes this edit, Escape leaves it', 5_000);
   }
 }

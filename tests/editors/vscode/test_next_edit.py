@@ -5,6 +5,7 @@ import contextlib
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.editors.vscode.code_server import CodeServer
 from tests.editors.vscode.window import Window
 
 # The time to fetch VS Code the first time is not the test's.
@@ -60,3 +61,22 @@ def test_escape_leaves_the_text_as_it_is_and_enter_is_a_key_again(shared_window:
     shared_window.wait("nothing struck out", lambda: not shared_window.page.evaluate(STRUCK_OUT))
     shared_window.press("Enter")
     assert shared_window.saved(file).startswith("def f(thing):\n    print(\n")
+
+
+def test_who_has_gone_elsewhere_before_the_answer_is_left_there(
+    shared_window: Window, vscode: CodeServer
+) -> None:
+    file = shared_window.new(TEXT)
+    rename_parameter(shared_window)
+    (server,) = vscode.language_servers()
+    server.suspend()
+    try:
+        shared_window.run("Cope: Next Edit")
+        shared_window.wait_for_keys()
+        shared_window.go(3, 1)
+    finally:
+        server.resume()
+    # The next question goes behind the first one: had its answer been taken, this would make that edit.
+    go_to_next_edit(shared_window, "Ln 3, Col 12")
+    shared_window.press("Escape")
+    assert shared_window.saved(file) == TEXT.replace("item", "thing", 1)
