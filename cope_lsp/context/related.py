@@ -29,12 +29,13 @@ AUTOMATIC_WAIT_S = 0.06
 """For the index; with the rest, which is computed here, this stays within 80 ms."""
 EXPLICIT_WAIT_S = 0.5
 STATUS_WAIT_S = 1.0
+"""For each index; they are asked at the same time."""
 NEAR_LINES = 40
 JUMP_CHARACTERS = 1_500
 AROUND_LINES = 16
 REMEMBERED_MAX = 16
 WORKSPACES_MAX = 3
-"""Each has a process of its own."""
+"""Each has a process of its own. One more takes the place of one of whose folder nothing is open any more."""
 
 _ALIKE = (
     frozenset({"javascript", "javascriptreact", "typescript", "typescriptreact"}),
@@ -109,8 +110,12 @@ class Related:
         self._shown: dict[str, _Shown] = {}
 
     def switch(self, *, on: bool) -> None:
-        """Show something from now on, or nothing; while nothing is shown, no index is built."""
+        """Show something from now on, or nothing; while nothing is shown, there is no index."""
         self._is_on = on
+        if not on:
+            for index in self._indexes.values():
+                index.stop()
+            self._indexes.clear()
         for each in self._open.values():
             self._index(each)
 
@@ -153,8 +158,10 @@ class Related:
 
     def closed(self, uri: str) -> None:
         """Forget a document: what was not saved of it is no code any more."""
-        if self._open.pop(uri, None):
+        if here := self._open.pop(uri, None):
             self._closed = next(self._stamps)
+            if here.workspace in self._indexes and here.workspace not in self._in_use():
+                self._indexes[here.workspace] = self._indexes.pop(here.workspace)  # behind those left earlier
             self._ring.forget(uri)
             self._edited.forget(uri)
             self._shown.pop(uri, None)
@@ -188,10 +195,12 @@ class Related:
             del self._shown[next(iter(self._shown))]
         return shown.excerpts
 
-    async def status(self) -> dict[Path, IndexStatus]:
-        """Return how far the index of each workspace is, and what it takes; without those that are silent."""
-        for index in self._indexes.values():
-            await index.definitions((), (), "", STATUS_WAIT_S)
+    async def status(self, wait_s: float = STATUS_WAIT_S) -> dict[Path, IndexStatus]:
+        """Return how far the index of each workspace is, and what it takes.
+
+        What does not answer in time is shown as it was with its last answer, and left out if it gave none.
+        """
+        await asyncio.gather(*(each.definitions((), (), "", wait_s) for each in self._indexes.values()))
         return {folder: index.status for folder, index in self._indexes.items() if index.status}
 
     async def close(self) -> None:
@@ -202,10 +211,23 @@ class Related:
         folder = opened.workspace
         if folder is None or not self._is_on:
             return None
-        if folder not in self._indexes and len(self._indexes) < WORKSPACES_MAX:
+        if folder not in self._indexes and self._has_room():
             self._indexes[folder] = WorkspaceIndex(folder)
             self._indexes[folder].start()
         return self._indexes.get(folder)
+
+    def _has_room(self) -> bool:
+        """Whether there may be another index; for it the first that nobody uses is ended."""
+        if len(self._indexes) < WORKSPACES_MAX:
+            return True
+        in_use = self._in_use()
+        unused = next((folder for folder in self._indexes if folder not in in_use), None)
+        if unused is not None:
+            self._indexes.pop(unused).stop()
+        return unused is not None
+
+    def _in_use(self) -> set[Path | None]:
+        return {each.workspace for each in self._open.values()}
 
     def _elsewhere(self, here: _Open) -> int:
         others = (each.stamp for each in self._open.values() if each is not here)
@@ -237,7 +259,7 @@ class Related:
         index, folder = self._index(here), here.workspace
         if index is None or folder is None:
             return []
-        named = named_near(request.document.text, request.offset)
+        named = named_near(here.document.language, request.document.text, request.offset)
         wait_s = EXPLICIT_WAIT_S if request.explicit else AUTOMATIC_WAIT_S
         found = await index.definitions(named.names, named.modules, here.path, wait_s)
         if found is None:

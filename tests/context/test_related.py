@@ -3,13 +3,15 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from cope_lsp.context.index.process import WorkspaceIndex
+from cope_lsp.context.index.process import RESTARTS_MAX, WorkspaceIndex
 from cope_lsp.context.related import CHARACTERS_MAX, NEAR_LINES, WORKSPACES_MAX, Related
 from cope_lsp.values import CompletionRequest, Document, Excerpt
 
@@ -232,9 +234,67 @@ async def test_files_of_secrets_and_of_other_languages_are_not_shown(editor: Edi
     assert await editor.shown("main.py", MAIN) == ()
 
 
-async def test_only_so_many_workspaces_get_an_index(editor: Editor, tmp_path: Path) -> None:
-    for number in range(WORKSPACES_MAX + 2):
-        folder = tmp_path / str(number)
+async def test_only_so_many_workspaces_get_an_index(editor: Editor) -> None:
+    folders = in_each_folder_one_is_open(editor, WORKSPACES_MAX + 2)
+    assert list(editor.related._indexes) == folders[:WORKSPACES_MAX]
+
+
+async def test_one_workspace_more_gets_the_place_of_the_one_that_was_left_first(editor: Editor) -> None:
+    folders = in_each_folder_one_is_open(editor, WORKSPACES_MAX)
+    async with asyncio.timeout(WAIT_S):
+        while len(await editor.related.status()) < WORKSPACES_MAX:
+            await asyncio.sleep(0.02)
+    processes = {folder: process_of(index) for folder, index in editor.related._indexes.items()}
+    for number in (1, 0):
+        editor.related.closed((folders[number] / "a.py").as_uri())
+    assert all(process.is_running() for process in processes.values())
+    fresh = editor.workspace / "fresh"
+    editor.open("fresh/a.py", "x = 1\n", workspace=fresh)
+    assert set(editor.related._indexes) == {folders[0], folders[2], fresh}
+    await gone(processes[folders[1]])
+    assert processes[folders[0]].is_running()
+
+
+async def test_switched_off_all_indexes_end_and_switched_on_they_come_back(editor: Editor) -> None:
+    editor.write("bank/ledger.py", LEDGER)
+    editor.open("main.py", MAIN)
+    await editor.indexed()
+    process = process_of(editor.index)
+    editor.related.switch(on=False)
+    await gone(process)
+    assert await editor.related.status() == {}
+    editor.related.switch(on=True)
+    await editor.indexed()
+    (only,) = await editor.shown("main.py", MAIN)
+    assert only.path == "bank/ledger.py"
+
+
+async def test_an_index_that_cannot_be_started_costs_its_excerpts_only(
+    editor: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(editor.workspace / "no_python"))
+    editor.open("a.py", "")
+    editor.change("a.py", "def fresh(thing):\n    return thing + 1‸\n")
+    editor.open("main.py", MAIN)
+    for line in range(RESTARTS_MAX + 2):
+        shown = await editor.shown("main.py", MAIN.replace("‸", "\n" * line + "    ‸"))
+        assert [each.path for each in shown] == ["a.py"]
+
+
+def in_each_folder_one_is_open(editor: Editor, count: int) -> list[Path]:
+    folders = [editor.workspace / str(number) for number in range(count)]
+    for folder in folders:
         folder.mkdir()
-        editor.open(f"{number}/a.py", "x = 1\n", workspace=folder)
-    assert len(editor.related._indexes) == WORKSPACES_MAX
+        editor.open(f"{folder.name}/a.py", "x = 1\n", workspace=folder)
+    return folders
+
+
+def process_of(index: WorkspaceIndex) -> psutil.Process:
+    assert index.pid is not None
+    return psutil.Process(index.pid)
+
+
+async def gone(process: psutil.Process) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while process.is_running():
+            await asyncio.sleep(0.02)

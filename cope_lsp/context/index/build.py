@@ -3,7 +3,7 @@
 import math
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ class Bounds:
     files_max: int = 10_000
     bytes_max: int = 100_000_000
     cpu_s_max: float = 60.0
-    """Of the processor: to wait behind others' work costs nobody anything."""
+    """Of the processor, for one look: to wait behind others' work costs nobody anything."""
     definitions_max: int = 400_000
     resident_bytes_max: int = 400_000_000
     again_s: float = 600.0
@@ -35,9 +35,25 @@ class Bounds:
 class Build:
     """The index of one workspace. `step` does a little work; questions may be asked between two of them."""
 
-    def __init__(self, workspace: Path, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Path,
+        bounds: Bounds | None = None,
+        skip: Collection[str] = (),
+        reading: Callable[[str], None] = lambda _path: None,
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            workspace: its folder.
+            bounds: where to stop.
+            skip: files that are not read, by their paths relative to the workspace.
+            reading: is told the path of a file before native code sees it, and "" after that.
+        """
         self._workspace = workspace
         self._bounds = bounds or Bounds()
+        self._skip = frozenset(skip)
+        self._reading = reading
         self._rules = IgnoreRules(workspace)
         self._judged: dict[str, tuple[float, bool]] = {}
         """When the ignore files were asked about a file, and what they said."""
@@ -45,7 +61,9 @@ class Build:
         self.stopped = ""
         """Which bound was reached; "": none."""
         self.build_s = 0.0
-        """How long the processor worked at it."""
+        """How long the processor worked at it, in all looks through the workspace."""
+        self._before_s = 0.0
+        """How much of that was before the present look."""
         self._steps: Iterator[None] | None = self._look_through()
         self._ended = 0.0
 
@@ -76,13 +94,19 @@ class Build:
             self._read_again(path)
 
     def find(self, names: Sequence[str], modules: Sequence[str], path: str) -> list[Found]:
-        """See `Table.find`. What was found in a file that has changed since is read again."""
+        """See `Table.find`. What was found in a file that has changed since is read again.
+
+        Nothing is found when the table cannot be read, or not be asked for such names.
+        """
         self._begin_again()
-        found = self.table.find(names, modules, path)
-        if stale := self._stale(found):
-            self.changed(stale)
+        try:
             found = self.table.find(names, modules, path)
-            stale = self._stale(found)
+            if stale := self._stale(found):
+                self.changed(stale)
+                found = self.table.find(names, modules, path)
+                stale = self._stale(found)
+        except (ValueError, sqlite3.Error):  # of values: half a surrogate pair
+            return []
         return [each for each in found if each.path not in stale]
 
     def _stale(self, found: Sequence[Found]) -> set[str]:
@@ -94,6 +118,10 @@ class Build:
         return file is None or not self.table.knows(file) or not self._may_read(path)
 
     def _look_through(self) -> Iterator[None]:
+        for path in self.table.paths():
+            if seen(self._workspace, path) is None:
+                self.table.remove(path)
+            yield
         for file in source_files(self._workspace):
             if file is not None and not self.table.knows(file):
                 if bound := self._reached():
@@ -102,21 +130,27 @@ class Build:
             yield
 
     def _take(self, file: SourceFile) -> None:
-        data = read(self._workspace, file.path) if self._may_read(file.path) else None
+        may = file.path not in self._skip and self._may_read(file.path)
+        data = read(self._workspace, file.path) if may else None
         if data is None:
             self.table.remove(file.path)
             return
-        self.table.put(file, _definitions(language_of(file.path), data))
+        self._reading(file.path)
+        definitions = _definitions(language_of(file.path), data)
+        self._reading("")
+        self.table.put(file, definitions)
 
     def _read_again(self, path: str) -> None:
         file = seen(self._workspace, path)
-        if file is None:
-            self.table.remove(path)
-        elif not self.table.knows(file):
-            try:
+        try:
+            if file is None:
+                self.table.remove(path)
+            elif not self.table.knows(file):
                 self._take(file)
-            except sqlite3.Error as error:
-                self._end(f"its table cannot be written ({error})")
+        except UnicodeEncodeError:
+            return  # half a surrogate pair: no file of such a name was read
+        except sqlite3.Error as error:
+            self._end(f"its table cannot be written ({error})")
 
     def _may_read(self, path: str) -> bool:
         # What an ignore file or the list of secrets names is no code of the project.
@@ -129,8 +163,8 @@ class Build:
 
     def _begin_again(self) -> None:
         is_old = time.monotonic() - self._ended > self._bounds.again_s
-        if self.is_complete and is_old:
-            self._steps = self._look_through()
+        if self._steps is None and is_old:
+            self._steps, self.stopped, self._before_s = self._look_through(), "", self.build_s
 
     def _end(self, stopped: str) -> None:
         self._steps, self.stopped, self._ended = None, stopped, time.monotonic()
@@ -143,7 +177,7 @@ class Build:
             return f"it has read {bounds.bytes_max} bytes"
         if table.definitions >= bounds.definitions_max:
             return f"it has found {bounds.definitions_max} definitions"
-        if self.build_s >= bounds.cpu_s_max:
+        if self.build_s - self._before_s >= bounds.cpu_s_max:
             return f"it has worked for {bounds.cpu_s_max:g} s"
         if resident_bytes() >= bounds.resident_bytes_max:
             return f"it takes {bounds.resident_bytes_max} bytes of memory"

@@ -4,21 +4,30 @@ Who asks says how long they wait; what is not known by then is left out. Nothing
 """
 
 import asyncio
+import logging
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
+from typing import IO, Any
 
 from cope_lsp.checks.syntax.frames import receive, send
+from cope_lsp.context.index.files import language_of
 from cope_lsp.engine.deaths import Deaths
 
 ANSWER_TIMEOUT_S = 12.0
 """Its process ends itself a little earlier; this is for one that cannot, as when it has been stopped."""
 RESTARTS_MAX = 3
 CHANGED_MAX = 1_000
+SKIPPED_MAX = 50
+PATH_BYTES_MAX = 4_096
+GIVEN_UP = "it died too often"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class IndexStatus:
     """Seconds of the processor."""
     complete: bool
     stopped: str
-    """Which bound it reached; "": none."""
+    """Which bound it reached, or `GIVEN_UP`; "": neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +65,14 @@ class WorkspaceIndex:
         self._asked: Future[tuple[Defined, ...] | None] | None = None
         self._changed: dict[str, None] = {}
         self._deaths = Deaths("the index", RESTARTS_MAX)
+        self._note: IO[bytes] | None = None
+        """Where the process writes which file it reads."""
+        self._skip: dict[str, None] = {}
+        """Files that a process died of."""
+        self._told = ""
         self._is_closed = False
         self.status: IndexStatus | None = None
-        """As it was with the last answer."""
+        """As it was with the last answer; None after a death, unless that was the last one."""
 
     @property
     def pid(self) -> int | None:
@@ -90,37 +104,42 @@ class WorkspaceIndex:
         finally:
             waiting.cancel()  # what runs goes on, and tells nobody
 
-    async def close(self) -> None:
-        """End the process, if there is one. The index must not be asked again."""
+    def stop(self) -> None:
+        """End the process, if there is one, without waiting for that. The index is not to be asked again."""
+        if self._is_closed:
+            return
         self._is_closed = True
-        if self._process:
-            self._process.kill()  # also ends what a question waits for
-        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
-        self._bury()
+        process = self._process
+        if process:
+            process.kill()  # also ends what a question waits for
+        self._thread.submit(self._end)
+        self._thread.shutdown(wait=False)
+
+    async def close(self) -> None:
+        """Do the same, and wait."""
+        self.stop()
+        await asyncio.to_thread(self._thread.shutdown)
 
     # -- in the thread ------------------------------------------------------------------------
 
     def _ask(
         self, names: list[str], modules: list[str], path: str, changed: list[str]
     ) -> tuple[Defined, ...] | None:
-        process = self._running()
-        if process is None:
-            return None
-        assert process.stdin
-        assert process.stdout
-        watch = Timer(ANSWER_TIMEOUT_S, process.kill)
-        watch.start()
+        question = {"names": names, "modules": modules, "path": path, "changed": changed}
         try:
-            send(process.stdin, {"names": names, "modules": modules, "path": path, "changed": changed})
-            answer = receive(process.stdout)
-        except OSError:
+            process = self._running()
+            if process is None:
+                return None
+            answer = _exchange(process, question)
+        except OSError:  # it cannot be started, or is gone
             answer = None
-        finally:
-            watch.cancel()
         if answer is None:
             self._died()
             return None
         self.status = IndexStatus(**answer["status"])
+        if self.status.stopped and self.status.stopped != self._told:
+            self._told = self.status.stopped
+            log.warning("the index of %s has stopped: %s", self._workspace, self._told)
         return tuple(Defined(*each) for each in answer["found"])
 
     def _running(self) -> subprocess.Popen[bytes] | None:
@@ -129,19 +148,45 @@ class WorkspaceIndex:
         if self._process is None and not self._deaths.too_many and not self._is_closed:
             if not may_be_read(self._workspace):
                 return None
+            if self._note is None:
+                self._note = tempfile.TemporaryFile()  # noqa: SIM115  # until the end
+            self._note.seek(0)
+            self._note.truncate()
+            module = "cope_lsp.context.index.worker"
             self._process = subprocess.Popen(  # noqa: S603  # our own module
-                [sys.executable, "-P", "-m", "cope_lsp.context.index.worker", str(self._workspace)],
+                [sys.executable, "-P", "-m", module, str(self._workspace), *self._skip],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=self._note,
             )
         return self._process
 
     def _died(self) -> None:
         self._bury()
         self.status = None
-        if not self._is_closed:
-            self._deaths.add("died", ())
+        if self._is_closed:
+            return
+        self._deaths.add("died", ())
+        read = self._was_reading()
+        if read and len(self._skip) < SKIPPED_MAX:
+            self._skip[read] = None
+        log.warning("the index of %s died%s", self._workspace, f", and leaves out {read} now" if read else "")
+        if self._deaths.too_many:
+            self.status = IndexStatus(0, 0, 0, 0, 0.0, complete=False, stopped=GIVEN_UP)
+            log.warning("the index of %s is off until the server is restarted: %s", self._workspace, GIVEN_UP)
+
+    def _was_reading(self) -> str:
+        """Return the file that a dead process was reading; "": none."""
+        if self._note is None:
+            return ""
+        self._note.seek(0)
+        path = self._note.readline(PATH_BYTES_MAX).decode("utf-8", "ignore").rstrip("\r\n")
+        return path if language_of(path) else ""  # else these are other words of a dying process
+
+    def _end(self) -> None:
+        self._bury()
+        if self._note:
+            self._note.close()
 
     def _bury(self) -> None:
         """Kill the process and wait until it and its pipes are gone."""
@@ -149,6 +194,19 @@ class WorkspaceIndex:
         if process:
             process.kill()
             process.communicate()
+
+
+def _exchange(process: "subprocess.Popen[bytes]", question: dict[str, Any]) -> dict[str, Any] | None:
+    """Ask a process and return what it answers; None: it is gone, or was killed because it took too long."""
+    assert process.stdin
+    assert process.stdout
+    watch = Timer(ANSWER_TIMEOUT_S, process.kill)
+    watch.start()
+    try:
+        send(process.stdin, question)
+        return receive(process.stdout)
+    finally:
+        watch.cancel()
 
 
 def may_be_read(workspace: Path) -> bool:

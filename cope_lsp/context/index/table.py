@@ -98,6 +98,10 @@ class Table:
         self.bytes += file.bytes
         self.definitions += len(rows)
 
+    def paths(self) -> list[str]:
+        """Return the files that are known."""
+        return [path for (path,) in self._database.execute("SELECT path FROM files")]
+
     def remove(self, path: str) -> None:
         """Forget a file, if it is known."""
         known = self._database.execute("SELECT id, bytes FROM files WHERE path = ?", (path,)).fetchone()

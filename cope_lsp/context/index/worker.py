@@ -1,6 +1,8 @@
 """The process that builds the index of a workspace for `WorkspaceIndex`, beside all else and last in line.
 
-Questions are answered between two files. It ends when its client is gone, and when native code hangs.
+Questions are answered between two files. It ends when its client is gone, and when native code hangs. Its
+standard error is a file of the client's, whose first line says what is being read: who dies of that can say
+no more.
 """
 
 import contextlib
@@ -29,7 +31,7 @@ def main() -> None:
         os.nice(NICENESS)
     questions: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(frames_in, questions), daemon=True).start()
-    build = Build(Path(sys.argv[1]))
+    build = Build(Path(sys.argv[1]), skip=sys.argv[2:], reading=_note)
     with contextlib.suppress(OSError):  # nobody reads any more
         while True:
             _serve(build, questions, frames_out)
@@ -69,6 +71,12 @@ def _answer(build: Build, question: dict[str, Any]) -> dict[str, Any]:
             "stopped": build.stopped,
         },
     }
+
+
+def _note(path: str) -> None:
+    with contextlib.suppress(OSError):  # a full disk
+        os.lseek(2, 0, os.SEEK_SET)
+        os.write(2, f"{path}\n".encode())
 
 
 def _listen(frames_in: IO[bytes], questions: "queue.Queue[dict[str, Any]]") -> None:

@@ -14,6 +14,8 @@ from cope_lsp.version import __version__
 
 COMMAND = "cope.server.status"
 NOTIFICATION = "$/cope/status"
+INDEX_WAIT_S = 0.1
+"""For how far the indexes are; what is slower is told as it was last known."""
 
 _UNSOUND = "nothing that the model wrote here is sound; the whole function can be drafted and checked"
 _DRAFT = "Draft the function"
@@ -40,7 +42,9 @@ def register(server: CopeServer) -> None:
 
         `model.state` is "asleep", "loading", "ready" or "unavailable"; `model.path` is null for the one that
         comes with the package, and an address for one that a server runs. `engine` is null unless ours runs;
-        `engine.clients` are the servers that share it. `command` is null, or what could be done about it.
+        `engine.clients` are the servers that share it. `index` is null, or what is known of each workspace;
+        `stopped` there says which bound was reached, or that it was given up. `command` is null, or what
+        could be done about it.
         """
         engine = await ls.assistant.engine_status()
         last, current = ls.last_completion, ls.status or Status()
@@ -55,6 +59,7 @@ def register(server: CopeServer) -> None:
             "version": __version__,
             "model": _model(ls),
             "engine": None if engine is None else _engine(engine),
+            "index": await _index(ls),
             "offline": ls.loaded.config.offline,
             "trusted": ls.client.trusted,
         }
@@ -84,6 +89,20 @@ def _engine(engine: EngineStatus) -> dict[str, Any]:
     return {"pid": engine.pid, "clients": engine.clients, "memoryBytes": engine.memory_bytes}
 
 
+async def _index(ls: CopeServer) -> list[dict[str, Any]] | None:
+    known = await ls.assistant.related.status(INDEX_WAIT_S)
+    return [
+        {
+            "workspace": folder.name,
+            "files": each.files,
+            "complete": each.complete,
+            "stopped": each.stopped,
+            "memoryBytes": each.resident_bytes,
+        }
+        for folder, each in known.items()
+    ] or None
+
+
 def report(ls: CopeServer, completion: Completion, where: Mapping[str, Any] | None = None) -> None:
     """Tell the editor what came of a request, when that changes what its status line should say.
 
@@ -99,6 +118,12 @@ def report(ls: CopeServer, completion: Completion, where: Mapping[str, Any] | No
     elif isinstance(completion, Silence):
         publish(ls, _KINDS.get(completion.reason, "Normal"), completion.detail)
     else:
+        publish(ls, "Normal", "")
+
+
+def moved_on(ls: CopeServer) -> None:
+    """Take back a command that was proposed for a place in a text that has changed since."""
+    if ls.status is not None and ls.status.command is not None:
         publish(ls, "Normal", "")
 
 

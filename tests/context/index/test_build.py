@@ -137,3 +137,54 @@ def test_a_file_that_moves_keeps_no_old_definitions(tmp_path: Path) -> None:
     build.changed(["a.py", "b.py"])
     assert texts(build, "unusual") == ["b.py: def unusual(x):"]
     assert (build.table.files, build.table.definitions) == (1, 1)
+
+
+def test_names_that_no_table_holds_mean_nothing_and_harm_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "a.py", "def unusual(x): ...\n")
+    build = built(tmp_path)
+    assert texts(build, "unusual", modules=("half\ud800",)) == []
+    assert texts(build, "half\ud800") == []
+    build.changed(["half\ud800.py"])
+    assert texts(build, "unusual") == ["a.py: def unusual(x):"]
+
+
+def test_each_look_has_all_the_time_of_the_processor(tmp_path: Path) -> None:
+    write(tmp_path / "a.py", "def unusual(x): ...\n")
+    build = built(tmp_path, Bounds(again_s=0.0, cpu_s_max=5.0))
+    build.build_s = 6.0  # as after many looks
+    write(tmp_path / "b.py", "def another(x): ...\n")
+    assert texts(build, "another") == []
+    while build.step():
+        pass
+    assert (build.is_complete, build.stopped) == (True, "")
+    assert texts(build, "another") == ["b.py: def another(x):"]
+    assert build.build_s > 6.0
+
+
+def test_one_that_stopped_looks_again_after_a_while_and_forgets_what_is_gone(tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path / f"f{number}.py", f"def unusual_{number}(x): ...\n")
+    build = built(tmp_path, Bounds(again_s=0.0, files_max=2))
+    assert build.stopped
+    for number in range(2):
+        (tmp_path / f"f{number}.py").unlink()
+    assert texts(build, "unusual_2") == []
+    assert build.stopped == ""
+    while build.step():
+        pass
+    assert build.is_complete
+    assert build.table.files == 1
+    assert texts(build, "unusual_2") == ["f2.py: def unusual_2(x):"]
+
+
+def test_it_says_what_it_reads_and_leaves_out_what_it_is_told_to(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        write(tmp_path / f"{name}.py", f"def unusual_{name}(x): ...\n")
+    told: list[str] = []
+    build = Build(tmp_path, skip=["b.py"], reading=told.append)
+    while build.step():
+        pass
+    build.changed(["b.py"])
+    assert told == ["a.py", "", "c.py", ""]
+    assert build.is_complete
+    assert texts(build, "unusual_b") == []

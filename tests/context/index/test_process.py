@@ -12,7 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cope_lsp.context.index.process import RESTARTS_MAX, Defined, WorkspaceIndex, may_be_read
+from cope_lsp.context.index.build import Bounds
+from cope_lsp.context.index.files import FILE_BYTES_MAX
+from cope_lsp.context.index.process import GIVEN_UP, RESTARTS_MAX, Defined, WorkspaceIndex, may_be_read
 
 WAIT_S = 30.0
 FOUND = (Defined("a.py", "def unusual(x):"),)
@@ -104,7 +106,9 @@ async def test_after_a_crash_there_is_nothing_and_later_everything_again(index: 
     assert index.pid not in {None, first}
 
 
-async def test_one_that_dies_again_and_again_is_left_alone(index: WorkspaceIndex) -> None:
+async def test_one_that_dies_again_and_again_is_left_alone_and_says_so(
+    index: WorkspaceIndex, caplog: pytest.LogCaptureFixture
+) -> None:
     for _ in range(RESTARTS_MAX + 1):
         await complete(index)
         assert index.pid is not None
@@ -112,6 +116,79 @@ async def test_one_that_dies_again_and_again_is_left_alone(index: WorkspaceIndex
         process.kill()
         await until(lambda process=process: process.status() == psutil.STATUS_ZOMBIE)  # type: ignore[misc]
         index.status = None
+    assert await find(index) is None
+    assert index.pid is None
+    assert index.status is not None
+    assert (index.status.stopped, index.status.complete, index.status.resident_bytes) == (GIVEN_UP, False, 0)
+    assert len([line for line in caplog.messages if "is off until" in line]) == 1
+
+
+async def test_one_that_cannot_be_started_is_missing_and_given_up(
+    index: WorkspaceIndex, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no_python"))
+    for _ in range(RESTARTS_MAX + 1):
+        assert index.status is None
+        assert await find(index) is None
+    assert index.status is not None
+    assert index.status.stopped == GIVEN_UP
+
+
+async def test_a_name_that_no_table_holds_does_not_end_it(index: WorkspaceIndex) -> None:
+    await complete(index)
+    pid = index.pid
+    assert await index.definitions(["unusual"], ["half\ud800"], "half\ud800.py", WAIT_S) == ()
+    index.changed("half\ud800.py")
+    assert await find(index) == FOUND
+    assert index.pid == pid
+
+
+async def test_of_a_file_that_it_dies_of_it_dies_once(
+    index: WorkspaceIndex, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "Bad.cs").write_text("a.b<" * 60_000)  # `tree-sitter` hangs, and cannot be stopped
+    index.start()
+    await until(lambda: index._was_reading() == "Bad.cs")
+    assert index.pid is not None
+    os.kill(index.pid, signal.SIGKILL)  # as the process does itself, ten seconds later
+    await complete(index)
+    assert await find(index) == FOUND
+    assert [line for line in caplog.messages if "died" in line] == [
+        f"the index of {tmp_path} died, and leaves out Bad.cs now"
+    ]
+
+
+async def test_one_that_dies_while_it_reads_nothing_leaves_nothing_out(index: WorkspaceIndex) -> None:
+    await complete(index)
+    assert index.pid is not None
+    os.kill(index.pid, signal.SIGKILL)
+    async with asyncio.timeout(WAIT_S):
+        while await find(index) != FOUND:
+            await asyncio.sleep(0.02)
+    assert not index._skip
+
+
+async def test_which_bound_it_reached_is_told_once(
+    index: WorkspaceIndex, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "0.sh").write_text("#" * FILE_BYTES_MAX)
+    for number in range(1, Bounds().bytes_max // FILE_BYTES_MAX + 1):
+        os.link(tmp_path / "0.sh", tmp_path / f"{number}.sh")
+    async with asyncio.timeout(WAIT_S * 2):
+        while not (index.status and index.status.stopped):
+            await find(index, 5.0)
+    await find(index)
+    reason = "it has read 100000000 bytes"
+    assert index.status.stopped == reason
+    assert caplog.messages == [f"the index of {tmp_path} has stopped: {reason}"]
+
+
+async def test_stopping_ends_it_at_once_and_for_good(index: WorkspaceIndex) -> None:
+    await complete(index)
+    assert index.pid is not None
+    process = psutil.Process(index.pid)
+    index.stop()
+    await until(lambda: not process.is_running())
     assert await find(index) is None
     assert index.pid is None
 
