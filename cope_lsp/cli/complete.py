@@ -4,15 +4,20 @@ import argparse
 import asyncio
 import json
 import shlex
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from cope_lsp.assistant import Assistant
-from cope_lsp.cli.files import language_of, read_text
+from cope_lsp.cli.files import language_of, project_of, read_text
 from cope_lsp.completion.note import Note, unheard
 from cope_lsp.config import Loaded
+from cope_lsp.errors import CopeError
 from cope_lsp.text import TextBuffer
 from cope_lsp.values import Completion, CompletionRequest, Document, Silence
+
+INDEX_WAIT_S = 5.0
+"""For the definitions of other files; an editor has them by the time that somebody types."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +40,7 @@ def run(arguments: argparse.Namespace, loaded: Loaded) -> int:
     request = CompletionRequest(document, offset, explicit=not arguments.unasked)
     steps: list[tuple[str, str]] = []
     note = _noting(steps) if arguments.explain else unheard
-    completion = asyncio.run(_complete(loaded, request, note))
+    completion = asyncio.run(_complete(loaded, request, project_of(path), note))
     if arguments.json:
         print(_as_json(completion, steps if arguments.explain else None))
     else:
@@ -52,9 +57,13 @@ def _place(arguments: argparse.Namespace) -> str:
     return f"{shlex.quote(str(arguments.file))} --line {arguments.line} --character {arguments.character}"
 
 
-async def _complete(loaded: Loaded, request: CompletionRequest, note: Note) -> Completion:
+async def _complete(loaded: Loaded, request: CompletionRequest, workspace: Path, note: Note) -> Completion:
     assistant = Assistant.from_config(loaded.config)
     try:
+        with suppress(CopeError):  # without a model the completion says so
+            await assistant.model_info()
+            assistant.related.opened(request.document, workspace)
+            await assistant.related.ready(workspace, INDEX_WAIT_S)
         return await assistant.complete(request, note)
     finally:
         await assistant.close()

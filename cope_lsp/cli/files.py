@@ -58,3 +58,9 @@ def read_text(path: Path) -> str:
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise UnreadableFileError(msg) from error
+
+
+def project_of(path: Path) -> Path:
+    """Return the folder whose files belong to one: this directory, or else the one that it lies in."""
+    here = Path.cwd()
+    return here if path.resolve().is_relative_to(here) else path.resolve().parent

@@ -12,7 +12,7 @@ from rich.markup import escape
 from cope_lsp.assistant import Assistant
 from cope_lsp.cascade.planner import Brief, guideline_question
 from cope_lsp.cli import agree
-from cope_lsp.cli.files import read_text
+from cope_lsp.cli.files import project_of, read_text
 from cope_lsp.config import Loaded
 from cope_lsp.context.passage import line_of_symbol, passage
 from cope_lsp.errors import CopeError, HostedRefusedError
@@ -46,13 +46,8 @@ def _question(arguments: argparse.Namespace) -> Question:
     if line is None:
         msg = f"{path} defines no {arguments.symbol}"
         raise CopeError(msg)
-    workspace = (arguments.workspace or _project_of(path)).resolve()
+    workspace = (arguments.workspace or project_of(path)).resolve()
     return guideline_question(Brief(passage(text, line), arguments.instruction), workspace, path.resolve())
-
-
-def _project_of(path: Path) -> Path:
-    here = Path.cwd()
-    return here if path.resolve().is_relative_to(here) else path.resolve().parent
 
 
 async def _plan(arguments: argparse.Namespace, loaded: Loaded, question: Question) -> int:

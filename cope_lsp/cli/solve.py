@@ -32,7 +32,7 @@ from cope_lsp.cascade.outcome import (
 from cope_lsp.cascade.plan import Plan, Plans
 from cope_lsp.checks.suite.interpreter import ENVIRONMENTS
 from cope_lsp.cli import agree
-from cope_lsp.cli.files import language_of, read_text
+from cope_lsp.cli.files import language_of, project_of, read_text
 from cope_lsp.config import Config, Loaded
 from cope_lsp.context.target import target_named
 from cope_lsp.errors import CopeError
@@ -95,9 +95,7 @@ def _task(arguments: argparse.Namespace) -> CodeTask:
         msg = f"{path} is not Python, which is all that functions are written in so far"
         raise CopeError(msg)
     text = read_text(path)
-    here = Path.cwd()
-    found = here if path.resolve().is_relative_to(here) else path.resolve().parent
-    workspace = (arguments.workspace or found).resolve()
+    workspace = (arguments.workspace or project_of(path)).resolve()
     return CodeTask(
         target_named(text, arguments.symbol), text, path.resolve(), workspace, arguments.instruction
     )

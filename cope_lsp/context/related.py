@@ -7,6 +7,7 @@ is begun or a call is opened; they are chosen anew when the user has jumped, or 
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +30,7 @@ AUTOMATIC_WAIT_S = 0.06
 """For the index; with the rest, which is computed here, this stays within 80 ms."""
 EXPLICIT_WAIT_S = 0.5
 STATUS_WAIT_S = 1.0
+READY_LOOK_S = 0.05
 """For each index; they are asked at the same time."""
 NEAR_LINES = 40
 JUMP_CHARACTERS = 1_500
@@ -202,6 +204,16 @@ class Related:
         """
         await asyncio.gather(*(each.definitions((), (), "", wait_s) for each in self._indexes.values()))
         return {folder: index.status for folder, index in self._indexes.items() if index.status}
+
+    async def ready(self, folder: Path, wait_s: float) -> bool:
+        """Wait until the index of a workspace is as far as it gets; False: it takes longer, or is none."""
+        deadline = time.monotonic() + wait_s
+        while folder in self._indexes and time.monotonic() < deadline:
+            status = (await self.status()).get(folder)
+            if status is not None and (status.complete or bool(status.stopped)):
+                return True
+            await asyncio.sleep(READY_LOOK_S)
+        return False
 
     async def close(self) -> None:
         """End all processes. Nothing must be asked afterwards."""

@@ -1,7 +1,6 @@
 """Ways to fill a hole with one and the same model: its raw call, and ghost text as the product makes it."""
 
 import ast
-import asyncio
 import hashlib
 import time
 from contextlib import aclosing
@@ -30,8 +29,8 @@ LINE_TOKENS = 64
 DEADLINE_S = 300.0
 """Of a raw call."""
 
-INDEX_WAIT_S, INDEX_LOOK_S = 120.0, 0.05
-"""How long the index of a workspace may take, and how often it is asked."""
+INDEX_WAIT_S = 120.0
+"""How long the index of a workspace may take."""
 
 ANOTHER = "another sample"
 """A step: not the likeliest text is shown, but another that the model drew."""
@@ -134,12 +133,9 @@ class Filler:
         if self._workspace is None:
             return
         self.assistant.related.opened(document, self._workspace)
-        deadline = time.monotonic() + INDEX_WAIT_S
-        while not self._is_indexed and time.monotonic() < deadline:
-            status = (await self.assistant.related.status()).get(self._workspace)
-            self._is_indexed = status is not None and (status.complete or bool(status.stopped))
-            await asyncio.sleep(0 if self._is_indexed else INDEX_LOOK_S)
-        self._is_indexed = True
+        if not self._is_indexed:
+            await self.assistant.related.ready(self._workspace, INDEX_WAIT_S)
+            self._is_indexed = True
 
     async def _shown(self, request: CompletionRequest) -> Filling:
         heard = _Heard()
