@@ -175,6 +175,7 @@ def test_a_worker_that_does_not_obey_a_cancel_is_replaced(client: WireClient) ->
     worker, uri = client.worker(), client.open(offer.before)
     worker.suspend()
     requests = [client.request(INLINE, inline_params(uri, offer.line, offer.character)) for _ in range(20)]
+    time.sleep(SOON_S / 2)  # until the last one waits for the worker, which nobody can see
     client.notify("$/cancelRequest", {"id": requests[-1]})
     assert client.response(requests[-1], 2)["error"]["code"] == REQUEST_CANCELLED
     wait_until(lambda: is_gone(worker), "the hung worker is dead", ANSWER_GRACE_S + SOON_S)
