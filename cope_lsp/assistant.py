@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from cope_lsp.cascade.code import CodeFamily, CodeTask
-from cope_lsp.cascade.decide import Policy
+from cope_lsp.cascade.decide import STAGES, Policy, Stage
 from cope_lsp.cascade.memory import PlanMemory
 from cope_lsp.cascade.outcome import Event
 from cope_lsp.cascade.plan import Plans
-from cope_lsp.cascade.run import NO_PLANS, Agree, run
+from cope_lsp.cascade.run import NO_PLANS, Agree, Memory, run
 from cope_lsp.checks.base import Check
 from cope_lsp.checks.suite.check import Suite, SuiteSettings
 from cope_lsp.checks.syntax.check import Syntax
@@ -60,7 +60,7 @@ class Assistant:
         self._syntax = SyntaxReader()
         self._completer = self._completer_of(model)
         self._back_off = BackOff()
-        self._plans = PlanMemory()
+        self._plans: Memory = PlanMemory()
         self._teller = Teller(Ledger())
         self._hosted: Claude | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -173,7 +173,15 @@ class Assistant:
         return SuiteSettings(command, config.tests_python, timeout_s=float(config.tests_timeout_s))
 
     async def solve(
-        self, task: CodeTask, checks: Sequence[Check], agree: Agree, plans: Plans = NO_PLANS
+        self,
+        task: CodeTask,
+        checks: Sequence[Check],
+        agree: Agree,
+        plans: Plans = NO_PLANS,
+        *,
+        stages: Sequence[Stage] = STAGES,
+        seed: int = 0,
+        hand_on: bool = True,
     ) -> AsyncGenerator[Event, None]:
         """Write or mend a function; yield what happens, and the `Outcome` at the end.
 
@@ -184,6 +192,9 @@ class Assistant:
             checks: of whole files, the cheapest first; the caller closes what they hold.
             agree: asks the user before text leaves or money is spent, where they must be asked.
             plans: to begin with, such as the user's own.
+            stages: see `run`, as are the next ones.
+            seed: of all drafts.
+            hand_on: whether a stage's goal goes on to the next.
 
         Raises:
             CopeError: there is no small model, or the file may not be sent to the server that runs it.
@@ -202,6 +213,9 @@ class Assistant:
                 report=events.put_nowait,
                 agree=agree,
                 plans=plans,
+                stages=stages,
+                seed=seed,
+                hand_on=hand_on,
             )
         )
         work.add_done_callback(lambda _: events.put_nowait(None))

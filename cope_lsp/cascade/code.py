@@ -13,7 +13,7 @@ from cope_lsp.cascade import dialogue, executor, planner
 from cope_lsp.cascade.confidence import Estimator, Judged
 from cope_lsp.cascade.decide import Stage
 from cope_lsp.cascade.family import Assessed, Draft
-from cope_lsp.cascade.plan import Plan, Plans
+from cope_lsp.cascade.plan import Plan, PlanKind, Plans
 from cope_lsp.cascade.prompts import Ask, Parts, one_line
 from cope_lsp.cascade.python_answer import python_answer
 from cope_lsp.cascade.python_names import undefined_names
@@ -26,6 +26,8 @@ from cope_lsp.models.question import Question
 
 TESTS: Final = "tests"
 """The name of the check whose verdict counts as evidence of its own."""
+
+_ASKS: dict[PlanKind, Ask] = {"goal": "goal-and-code", "guideline": "guideline-and-code"}
 
 _NOTHING = Verdict("draft", "failed", "it does nothing", 0.0)
 
@@ -70,14 +72,15 @@ class CodeFamily:
     async def draw(self, stage: Stage, plans: Plans, samples: int, seed: int) -> AsyncGenerator[Draft, None]:
         """See `Family`."""
         info = await self._model.info()
-        ask: Ask = "goal-and-code" if stage.planner == "small" and plans == Plans() else "code"
+        ask: Ask = _ASKS[stage.plan] if stage.planner == "small" and plans == Plans() else "code"
         # A model that goes on with a text is at its best with a plain function, also where it is a method.
         parts = self._parts(plans) if info.chat else _as_function(self._parts(plans))
         moved = "" if info.chat else SHOWN_INDENT * (self.task.target.depth - 1)
         async with aclosing(executor.draw(self._model, parts, ask, samples, seed)) as answers:
             async for answer, tokens in answers:
-                goal = Plan("goal", answer.goal, info.name) if answer.goal else None
-                yield Draft(textwrap.indent(answer.draft, moved), goal, tokens)
+                said = answer.goal or answer.guideline
+                plan = Plan(stage.plan, said, info.name) if said else None
+                yield Draft(textwrap.indent(answer.draft, moved), plan, tokens)
 
     async def assess(self, draft: Draft) -> Assessed:
         """See `Family`."""

@@ -17,6 +17,10 @@ SYSTEMS: dict[Ask, str] = {
         "You write one Python function. First write one line that begins with 'Goal:' and says in a sentence "
         f"what the function should achieve. {_CODE}"
     ),
+    "guideline-and-code": (
+        "You write one Python function. First write one line that begins with 'Guideline:' and says in a "
+        f"sentence how to do it. {_CODE}"
+    ),
     "goal": "Say in one sentence what the function at the end should achieve. No code, no introduction.",
     "guideline": (
         "You advise a small code model that writes one function. In one or two sentences, say how to do it: "
@@ -26,7 +30,7 @@ SYSTEMS: dict[Ask, str] = {
 """The instructions for each thing that can be asked for."""
 
 _BLOCK = re.compile(r"```[\w+-]*[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
-_GOAL = re.compile(r"\A\W*goal\W*:?\W*(.+)", re.IGNORECASE)
+_PLAN = re.compile(r"\A\W*(?:goal|guideline)\W*:?\W*(.+)", re.IGNORECASE)
 
 
 def question(parts: Parts, more: str = "") -> str:
@@ -41,10 +45,11 @@ def read(parts: Parts, ask: Ask, text: str) -> Answer:
         said = one_line(_BLOCK.sub("", text))
         return Answer(goal=said) if ask == "goal" else Answer(guideline=said)
     block = _BLOCK.search(text)
-    code = block[1] if block else _without_goal(text) if ask == "goal-and-code" else text
+    code = block[1] if block else text if ask == "code" else _without_plan(text)
     before = text[: block.start()] if block else text
-    stated = _GOAL.match(before.strip()) if ask == "goal-and-code" else None
-    return Answer(goal=one_line(stated[1]) if stated else "", draft=body_of(parts, code))
+    stated = _PLAN.match(before.strip()) if ask != "code" else None
+    plan, draft = one_line(stated[1]) if stated else "", body_of(parts, code)
+    return Answer(guideline=plan, draft=draft) if ask == "guideline-and-code" else Answer(plan, draft=draft)
 
 
 def body_of(parts: Parts, code: str) -> str:
@@ -84,9 +89,9 @@ def body_of(parts: Parts, code: str) -> str:
     return _indented("\n".join([*imports, *written]), depth)
 
 
-def _without_goal(text: str) -> str:
+def _without_plan(text: str) -> str:
     line, _, rest = text.lstrip().partition("\n")
-    return rest if _GOAL.match(line) else text
+    return rest if _PLAN.match(line) else text
 
 
 def _below_signature(code: str, name: str) -> str:

@@ -37,15 +37,16 @@ async def draw(
             if not isinstance(sample, Sample):
                 continue
             answer, tokens = _read(info, parts, ask, sample.text), sample.tokens
-            if ask == "goal-and-code" and not info.chat and "\n" not in sample.text:
+            if ask != "code" and not info.chat and "\n" not in sample.text:
                 more = replace(sampling, seed=seed + sample.index)
-                draft, further = await _go_on(model, replace(parts, goal=answer.goal), more)
+                planned = replace(parts, goal=answer.goal, guideline=answer.guideline)
+                draft, further = await _go_on(model, planned, more)
                 answer, tokens = replace(answer, draft=draft), tokens + further
             yield answer, tokens
 
 
 async def _go_on(model: TextModel, parts: prompts.Parts, sampling: Sampling) -> tuple[str, int]:
-    """Return the draft, and its tokens, of a model that ended with its goal."""
+    """Return the draft, and its tokens, of a model that ended with its plan."""
     text: Prompt = (Text(prompts.plain(parts, "code"), PROMPT_TOKENS_MAX, "tail"),)
     wanted = Generation(text, Limits(DRAFT_TOKENS_MAX, DEADLINE_S, stop=_ends(parts)), sampling, 1, "batch")
     async with aclosing(model.generate(wanted)) as answers:
@@ -67,7 +68,7 @@ def _prompt(info: ModelInfo, parts: prompts.Parts, ask: prompts.Ask) -> Prompt:
 def _limits(info: ModelInfo, parts: prompts.Parts, ask: prompts.Ask) -> Limits:
     if info.chat is not None:
         return Limits(PLAN_TOKENS_MAX + 2 * DRAFT_TOKENS_MAX, DEADLINE_S)
-    more = PLAN_TOKENS_MAX if ask == "goal-and-code" else 0
+    more = 0 if ask == "code" else PLAN_TOKENS_MAX
     return Limits(DRAFT_TOKENS_MAX + more, DEADLINE_S, stop=_ends(parts))
 
 

@@ -49,8 +49,9 @@ def handed_on(drafts: Sequence[Judged], goals: Sequence[Plan | None]) -> Plans:
 
     Args:
         drafts: those of the stage, in the order in which they came.
-        goals: the own goal of each; None where it drew none.
+        goals: the own goal of each, or its own guideline where it drew that; None where it drew none.
     """
     majority = confidence(drafts, max(1, len(drafts)), ["consensus"]).best
     chosen = goals[majority] if majority is not None else None
-    return Plans(goal=chosen or next((goal for goal in goals if goal), None))
+    plan = chosen or next((goal for goal in goals if goal), None)
+    return Plans().joined_by(plan) if plan else Plans()

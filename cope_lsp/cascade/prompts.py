@@ -13,8 +13,8 @@ INDENT = "    "
 GOAL = "# Goal:"
 GUIDELINE = "# Guideline:"
 
-Ask = Literal["code", "goal-and-code", "goal", "guideline"]
-"""What is wanted: a draft under the plans of the parts, an own goal with its draft, or one plan alone."""
+Ask = Literal["code", "goal-and-code", "guideline-and-code", "goal", "guideline"]
+"""What is wanted: a draft under the plans of the parts, an own plan with its draft, or one plan alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def plain(parts: Parts, ask: Ask) -> str:
             return _until_body(parts)
         case "goal-and-code" | "goal":
             return f"{_until_body(replace(parts, goal='', guideline=''))}{_indent(parts)}{GOAL}"
-        case "guideline":
+        case "guideline" | "guideline-and-code":
             return f"{_until_body(replace(parts, guideline=''))}{_indent(parts)}{GUIDELINE}"
 
 
@@ -60,6 +60,8 @@ def read(parts: Parts, ask: Ask, text: str) -> Answer:
             return Answer(draft=_draft(parts, text))
         case "goal-and-code":
             return Answer(goal=one_line(line), draft=_draft(parts, rest))
+        case "guideline-and-code":
+            return Answer(guideline=one_line(line), draft=_draft(parts, rest))
         case "goal":
             return Answer(goal=one_line(line))
         case "guideline":
@@ -70,7 +72,7 @@ def is_finished(parts: Parts, ask: Ask, text: str) -> bool:
     """Return whether an answer has gone past its end, so that no more of it needs to be drawn."""
     if ask in ("goal", "guideline"):
         return "\n" in text
-    code = text.partition("\n")[2] if ask == "goal-and-code" else text
+    code = text if ask == "code" else text.partition("\n")[2]
     return any(_is_outside(parts, line) for line in code.split("\n"))
 
 

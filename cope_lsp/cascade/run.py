@@ -96,6 +96,7 @@ async def run(
     plans: Plans = NO_PLANS,
     stages: Sequence[Stage] = STAGES,
     seed: int = 0,
+    hand_on: bool = True,
 ) -> Outcome:
     """Solve one task. When this is cancelled, no model goes on with it.
 
@@ -110,11 +111,12 @@ async def run(
             model's would be followed; with a goal alone the first drafts are written under it.
         stages: the table.
         seed: of all samples together.
+        hand_on: whether the goal behind the majority goes on to the next stage.
 
     Raises:
         CopeError: the small model cannot be used at all.
     """
-    cascade = _Cascade(family, desk, memory, policy, report, agree, stages, seed, plans=plans)
+    cascade = _Cascade(family, desk, memory, policy, report, agree, stages, seed, hand_on, plans=plans)
     if plans.guideline is not None:
         cascade.stage = next(place for place, stage in enumerate(stages) if stage.plan == "guideline")
     return await cascade.solve()
@@ -130,6 +132,7 @@ class _Cascade:
     agree: Agree
     stages: Sequence[Stage]
     seed: int
+    hand_on: bool
 
     stage: int = 0
     rounds: int = 0
@@ -266,6 +269,9 @@ class _Cascade:
         stage = self.stages[escalation.stage]
         is_plan = stage.executor == "small"
         plans, complaint = self._leaving()
+        if stage.planner == "small":
+            self._begin(escalation.stage, plans)
+            return True
         if is_plan and (known := await self._known_plan()) is not None:
             self.report(PlanWritten(known, 0, reused=True))
             self._begin(escalation.stage, plans.joined_by(known))
@@ -332,7 +338,7 @@ class _Cascade:
         """Return the plans that the next stage begins with, and what is wrong with most drafts so far."""
         complaints = Counter(each.complaint for each in self.assessed if each.complaint)
         complaint = complaints.most_common(1)[0][0] if complaints else ""
-        if self.stages[self.stage].planner == "large":
+        if self.stages[self.stage].planner == "large" or not self.hand_on:
             return self.plans, complaint
         judged, goals = [each.judged for each in self.assessed], [each.goal for each in self.drafts]
         return (self.plans if self.plans.goal else handed_on(judged, goals)), complaint

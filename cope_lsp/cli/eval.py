@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cope_lsp.checks.suite.check import SuiteSettings
+from cope_lsp.cli import eval_report, eval_run
 from cope_lsp.config import Config, Loaded
 from cope_lsp.evaluation.holes import infilling, report, repository
 from cope_lsp.evaluation.holes.fill import RAW_WAYS, Filler, Way
@@ -34,6 +35,12 @@ Fill = Callable[[Filler, Record, Tell], Awaitable[None]]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `eval` takes."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    eval_run.add_arguments(
+        actions.add_parser("run", help="compare methods on tasks", description=eval_run.DESCRIPTION)
+    )
+    eval_report.add_arguments(
+        actions.add_parser("report", help=eval_report.HELP, description=eval_report.DESCRIPTION)
+    )
 
     holes = actions.add_parser("holes", help="on a repository with tests", description=_HOLES)
     holes.add_argument("path", type=Path, metavar="PATH", help="the folder of the repository")

@@ -40,10 +40,20 @@ class Lines(Generic[Record]):
                 with self.path.open("r+b") as file:
                     file.truncate(len(whole))
         except OSError as error:
-            msg = f"{self.path} cannot be read: {error.strerror}"
-            raise TaskFileError(msg) from error
-        lines = whole.decode("utf-8", "replace").split("\n")[:-1]
-        return [self._record(line, number) for number, line in enumerate(lines, 1)]
+            raise self._unreadable(error) from error
+        return self._records(whole)
+
+    def peek(self) -> list[Record]:
+        """Return what is whole by now, and leave the file alone: somebody may be writing into it.
+
+        Raises:
+            TaskFileError: there is no such file, it cannot be read, or a line is no such record.
+        """
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise self._unreadable(error) from error
+        return self._records(data[: data.rfind(b"\n") + 1])
 
     def add(self, record: Record) -> None:
         """Append a record; it is in the file when this returns.
@@ -58,6 +68,13 @@ class Lines(Generic[Record]):
         except OSError as error:
             msg = f"{self.path} cannot be written: {error.strerror}"
             raise TaskFileError(msg) from error
+
+    def _unreadable(self, error: OSError) -> TaskFileError:
+        return TaskFileError(f"{self.path} cannot be read: {error.strerror}")
+
+    def _records(self, whole: bytes) -> list[Record]:
+        lines = whole.decode("utf-8", "replace").split("\n")[:-1]
+        return [self._record(line, number) for number, line in enumerate(lines, 1)]
 
     def _record(self, line: str, number: int) -> Record:
         try:

@@ -50,6 +50,12 @@ class Task:
         """Return what changes when anything in the task does."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def asked(self) -> str:
+        """Return what changes when a model is told something else: tasks may differ in their tests alone."""
+        told = json.dumps([self.kind, self.name, self.context, self.signature, self.docstring, self.suffix])
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
     def program(self, draft: str) -> str:
         """Return the module that a draft makes of the task."""
         if self.kind == "infilling":
@@ -100,7 +106,7 @@ def _task(row: dict[str, Any]) -> Task:
     if "test_list" in row:
         return _mbpp(row)
     if "canonical_solution" in row:
-        return _infilling(row)
+        return _infilling(row) if "suffix" in row else _humaneval(row)
     return _own(row)
 
 
@@ -125,6 +131,28 @@ def _called(tests: Iterable[str]) -> Iterator[str]:
         for node in ast.walk(ast.parse(test)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 yield node.func.id
+
+
+def _humaneval(row: dict[str, Any]) -> Task:
+    """The prompt is a module that ends with the function's signature and docstring."""
+    prompt, name = row["prompt"], row["entry_point"]
+    (function,) = (
+        node
+        for node in ast.parse(f"{prompt}    pass\n").body
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    )
+    lines = prompt.splitlines(keepends=True)
+    returns = f" -> {ast.unparse(function.returns)}" if function.returns else ""
+    return Task(
+        id=row["task_id"],
+        kind="function",
+        name=name,
+        context="".join(lines[: function.lineno - 1]),
+        signature=f"def {name}({ast.unparse(function.args)}){returns}:",
+        docstring=ast.get_docstring(function) or "",
+        reference=row["canonical_solution"],
+        hidden_tests=(f"{row['test']}\n\ncheck({name})\n",),
+    )
 
 
 def _infilling(row: dict[str, Any]) -> Task:

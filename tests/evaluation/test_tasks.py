@@ -25,6 +25,17 @@ INFILLING = {
     "canonical_solution": "    total = a + b\n",
     "test": "def check(candidate):\n    assert candidate(1, 2) == 3\n",
 }
+HUMANEVAL = {
+    "task_id": "HumanEval/0",
+    "entry_point": "add",
+    "prompt": (
+        "from typing import List\n\n\ndef one() -> int:\n    return 1\n\n\n"
+        "def add(numbers: List[int],\n        more: int = 0) -> int:\n"
+        '    """ Add them.\n\n    >>> add([1, 2])\n    3\n    """\n'
+    ),
+    "canonical_solution": "    return sum(numbers) + more\n",
+    "test": "def check(candidate):\n    assert candidate([1, 2]) == 3\n",
+}
 FAMILY = {
     "id": "held-out:17",
     "signature": "def first(days):",
@@ -50,6 +61,18 @@ def test_mbpp_is_read_with_the_signature_of_its_reference(tmp_path: Path) -> Non
     assert task.hidden_tests == tuple(MBPP["test_list"])  # type: ignore[arg-type]
     assert (task.visible_tests, task.context) == ((), "")
     assert task.program("    return a + b\n") == "def add(a, b=1, *rest):\n    return a + b\n"
+
+
+def test_humaneval_is_read_with_what_stands_above_its_function(tmp_path: Path) -> None:
+    path = tmp_path / "humaneval.jsonl"
+    path.write_text(json.dumps(HUMANEVAL) + "\n")
+    (task,) = read(path)
+    assert (task.id, task.kind, task.name) == ("HumanEval/0", "function", "add")
+    assert task.context == "from typing import List\n\n\ndef one() -> int:\n    return 1\n\n\n"
+    assert task.signature == "def add(numbers: List[int], more: int=0) -> int:"
+    assert task.docstring == "Add them.\n\n>>> add([1, 2])\n3"
+    assert task.hidden_tests[0].endswith("check(add)\n")
+    assert task.program(task.reference).endswith(" -> int:\n    return sum(numbers) + more\n")
 
 
 def test_infilling_is_read_with_its_gap(tmp_path: Path) -> None:
