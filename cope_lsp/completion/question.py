@@ -8,10 +8,10 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeVar
 
-from cope_lsp.checks.syntax.insertion import Fit
+from cope_lsp.checks.syntax.enclosure import piece
+from cope_lsp.checks.syntax.insertion import WHOLE_CHARACTERS_MAX, Fit, are_told
 from cope_lsp.checks.syntax.reader import SyntaxReader
 from cope_lsp.checks.syntax.scene import Scene
-from cope_lsp.checks.syntax.stretch import stretch
 from cope_lsp.completion import filters, prompt
 from cope_lsp.completion.candidates import Candidate, ranked
 from cope_lsp.completion.names import unknown_names
@@ -31,8 +31,10 @@ from cope_lsp.values import (
     Silence,
 )
 
-SYNTAX_TIMEOUT_S = 0.25
-"""The process that reads syntax needs a millisecond; one that does not answer keeps nobody waiting."""
+SCENE_TIMEOUT_S = 0.25
+FITS_TIMEOUT_S = 1.0
+"""The process that reads syntax needs a millisecond. One that does not answer keeps nobody waiting, but what was
+drawn is worth a while: without an answer it is shown as it is."""
 
 SAMPLE_CHARACTERS_MAX = 4_000
 """Of a server that does not stop where it should, more is not even looked at."""
@@ -68,7 +70,7 @@ class Question:
         self._gather = gather
         self._note = note
         document = request.document
-        self._start, self._end = stretch(document.text, request.offset)
+        self._piece = piece(document.language, document.text, request.offset)
         self._silences: list[Silence] = []
 
     async def ask(self, model: TextModel) -> list[str] | Silence:
@@ -115,8 +117,7 @@ class Question:
 
     def _is_in_function(self) -> bool:
         """Whether `solve` has something to write here, as far as the lines above tell."""
-        document = self._request.document
-        above = document.text[self._start : self._request.offset]
+        document, above = self._request.document, self._piece.text[: self._piece.offset]
         return document.language == "python" and self._place.indent > 0 and bool(_DEF.search(above))
 
     # -- what is asked ------------------------------------------------------------------------
@@ -135,10 +136,8 @@ class Question:
         return Generation(built, limits, logprobs=request.explicit)
 
     async def _scene(self) -> Scene | None:
-        document = self._request.document
-        text = document.text[self._start : self._end]
-        scene = self._syntax.scene(document.language, text, self._request.offset - self._start)
-        return await _soon(scene)
+        language, around = self._request.document.language, self._piece
+        return await _within(SCENE_TIMEOUT_S, self._syntax.scene(language, around.text, around.offset))
 
     # -- what is shown ------------------------------------------------------------------------
 
@@ -159,7 +158,7 @@ class Question:
         around = filters.Surroundings(
             place,
             explicit=request.explicit,
-            above=document.text[self._start : offset - len(place.before)],
+            above=document.text[self._piece.start : offset - len(place.before)],
             language=document.language,
             is_cut_off=sample.finish in ("length", "deadline"),
         )
@@ -170,10 +169,23 @@ class Question:
         return left
 
     async def _fits(self, texts: Sequence[str]) -> Sequence[Fit | None]:
-        document, start = self._request.document, self._start
-        around, offset = document.text[start : self._end], self._request.offset - start
-        fits = await _soon(self._syntax.fits(document.language, around, offset, texts)) if texts else None
-        return [None] * len(texts) if fits is None else fits
+        if not texts:
+            return ()
+        document, around = self._request.document, self._piece
+        fits = await _within(
+            FITS_TIMEOUT_S, self._syntax.fits(document.language, around.text, around.offset, texts)
+        )
+        if fits and around.is_certain and are_told(fits):
+            return fits
+        return await self._fits_in_whole(texts) or fits or [None] * len(texts)
+
+    async def _fits_in_whole(self, texts: Sequence[str]) -> Sequence[Fit] | None:
+        """Judge by the whole document, if that is short enough and has no error as it is."""
+        document, offset = self._request.document, self._request.offset
+        if len(document.text) > WHOLE_CHARACTERS_MAX or document.text == self._piece.text:
+            return None
+        whole = self._syntax.fits(document.language, document.text, offset, texts, if_sound=True)
+        return await _within(FITS_TIMEOUT_S, whole)
 
     def _candidate(self, sample: Sample, text: str, fit: Fit | None) -> Candidate | None:
         left = text if fit is None else text[: fit.length].rstrip()
@@ -194,9 +206,9 @@ class Question:
         )
 
 
-async def _soon(answer: Awaitable[Answer | None]) -> Answer | None:
+async def _within(seconds: float, answer: Awaitable[Answer | None]) -> Answer | None:
     try:
-        return await asyncio.wait_for(answer, SYNTAX_TIMEOUT_S)
+        return await asyncio.wait_for(answer, seconds)
     except TimeoutError:
         return None
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from lsprotocol import types
 
+from cope_lsp.checks.syntax.enclosure import piece
 from cope_lsp.checks.syntax.reader import SyntaxReader
-from cope_lsp.checks.syntax.stretch import stretch
 from cope_lsp.completion.cache import ENTRIES_MAX, SuggestionCache
 from cope_lsp.server.documents import LspDocument
 from tests.benchmarks.edits import sources
@@ -184,20 +184,19 @@ def _typed_ahead(client: Wire, text: str) -> list[float]:
 async def _checks(text: str) -> list[Measurement]:
     """Take lines out, and put each in again as a suggestion."""
     reader = SyntaxReader()
-    fits, scenes, stretches, whole = [], [], [], []
+    fits, scenes, pieces, whole = [], [], [], []
     try:
         for number, (without, offset, line) in enumerate(_holes(text)):
             started = time.perf_counter()
-            start, end = stretch(without, offset)
-            stretches.append(time.perf_counter() - started)
-            piece = without[start:end]
+            around = piece("python", without, offset)
+            pieces.append(time.perf_counter() - started)
             if number == 0:  # starts the process
-                await reader.fits("python", piece, offset - start, [line])
+                await reader.fits("python", around.text, around.offset, [line])
             started = time.perf_counter()
-            await reader.fits("python", piece, offset - start, [line])
+            await reader.fits("python", around.text, around.offset, [line])
             fits.append(time.perf_counter() - started)
             started = time.perf_counter()
-            await reader.scene("python", piece, offset - start)
+            await reader.scene("python", around.text, around.offset)
             scenes.append(time.perf_counter() - started)
             if number < WHOLE_PLACES:
                 started = time.perf_counter()
@@ -206,9 +205,9 @@ async def _checks(text: str) -> list[Measurement]:
     finally:
         await reader.close()
     return [
-        *_rows("the stretch around the cursor", stretches),
-        *_rows("the syntax gate, in that stretch", fits, "the whole file", whole),
-        *_rows("what stands at the cursor, in that stretch", scenes),
+        *_rows("the piece around the cursor", pieces),
+        *_rows("the syntax gate, in that piece", fits, "the whole file", whole),
+        *_rows("what stands at the cursor, in that piece", scenes),
     ]
 
 

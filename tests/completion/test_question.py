@@ -77,6 +77,21 @@ async def test_what_adds_an_error_is_replaced_by_the_next_text(asking: Asking) -
         assert shown(completion) == ("max(prices)",)
 
 
+LONG_TABLE = "T = {\n" + "1: 'a',\n" * 250 + "‸\n" + "2: 'b',\n" * 250 + "}\n"
+"""In column 0: its rows look like statements."""
+
+
+async def test_where_a_piece_of_a_document_tells_nothing_the_whole_of_it_is_read(asking: Asking) -> None:
+    completion = await asking.at(LONG_TABLE, "value = compute(1)", "3: 'c',", explicit=False)
+    assert shown(completion) == ("3: 'c',",)
+
+
+async def test_a_row_of_a_long_table_is_no_statement(asking: Asking) -> None:
+    table = LONG_TABLE.replace("1:", "    1:").replace("2:", "    2:").replace("‸", "    ‸")
+    completion = await asking.at(table, "value = compute(1)", "3: 'c',", explicit=False)
+    assert shown(completion) == ("3: 'c',",)
+
+
 async def test_a_block_is_cut_before_the_line_that_adds_an_error(asking: Asking) -> None:
     completion = await asking.at(BODY, "found = 0\n    for price in prices:\n        found += )\n")
     assert shown(completion)[0] == "found = 0"

@@ -51,6 +51,13 @@ class Original:
         """What tree-sitter says of it."""
         return _parsed(self.language, self.text)
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether there is no error in it; False, too, where that cannot be told."""
+        if self.language == "python" and len(self.text) <= COMPILED_CHARACTERS_MAX:
+            return self._compiles
+        return not isinstance(self.parsed, Untold) and not self.parsed.broken
+
     @cached_property
     def _compiles(self) -> bool:
         return self.language == "python" and _compiles(self.text)

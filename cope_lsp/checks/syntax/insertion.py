@@ -14,6 +14,8 @@ from cope_lsp.text import split_lines, without_end
 
 CUTS_MAX = 16
 """How often a candidate is cut before nothing is left of it."""
+WHOLE_CHARACTERS_MAX = 100_000
+"""Of a document that is read whole where a piece of it does not tell, which takes some 30 ms."""
 
 _IN_NO_FILE = re.compile("[\0\ud800-\udfff]")
 
@@ -45,6 +47,14 @@ def fits(original: Original, offset: int, candidates: Sequence[str]) -> tuple[Fi
     """
     gap = PythonGap(original, offset) if original.language == "python" else _Gap(original, offset)
     return tuple(_fit(gap, candidate) for candidate in candidates)
+
+
+def are_told(found: Sequence[Fit]) -> bool:
+    """Whether a piece of a document tells what fits into all of it.
+
+    One that has an error as it is, and has one still, may have been cut out wrongly; it may have none itself.
+    """
+    return all(fit.compiles is not False for fit in found)
 
 
 def _fit(gap: "_Gap | PythonGap", candidate: str) -> Fit:

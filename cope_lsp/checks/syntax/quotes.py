@@ -39,6 +39,11 @@ def open_at_end(language: str, text: str) -> Open | None:
     return None
 
 
+def without_prose(language: str, text: str) -> str:
+    """Return a text without its strings and comments, for which no mark is left."""
+    return _pattern(language).sub("", text)
+
+
 @cache
 def _pattern(language: str) -> re.Pattern[str]:
     """Return a pattern of strings and comments, in which a group takes what is open when the text ends."""

@@ -26,7 +26,8 @@ _DIED = Untold("it was not read: that took too long, or went wrong")
 class SyntaxReader:
     """Reads one file at a time; for one event loop, which never waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        self._answer_timeout_s = answer_timeout_s
         self._process: subprocess.Popen[bytes] | None = None
         self._was_asked = False
         self._is_closed = False
@@ -65,7 +66,7 @@ class SyntaxReader:
 
         Args:
             language: the LSP language id of the file.
-            text: a stretch of it, see `stretch.stretch`.
+            text: a piece of it, see `enclosure.piece`.
             offset: of the place in there, in code points.
 
         Returns:
@@ -77,25 +78,31 @@ class SyntaxReader:
         return Scene(**answer["scene"]) if answer and answer["scene"] else None
 
     async def fits(
-        self, language: str, text: str, offset: int, candidates: Sequence[str]
+        self, language: str, text: str, offset: int, candidates: Sequence[str], *, if_sound: bool = False
     ) -> tuple[Fit, ...] | None:
         """Return how much of each candidate adds no syntax error: see `insertion.fits`.
 
         Args:
             language: the LSP language id of the file.
-            text: a stretch of it, see `stretch.stretch`.
+            text: a piece of it, see `enclosure.piece`, or all of it.
             offset: in there, in code points, where a candidate would be inserted.
             candidates: all are judged in one turn.
+            if_sound: asks only of a text that has no error as it is.
 
         Returns:
-            one for each candidate; None: nothing can be told, as above.
+            one for each candidate; None: nothing can be told, as above, or the text has an error.
         """
         if language not in LANGUAGES or len(text) + sum(map(len, candidates)) > BYTES_MAX:
             return None
         answer = await self._answer(
-            ask="fits", language=language, text=text, offset=offset, candidates=list(candidates)
+            ask="fits",
+            language=language,
+            text=text,
+            offset=offset,
+            candidates=list(candidates),
+            if_sound=if_sound,
         )
-        return tuple(Fit(*each) for each in answer["fits"]) if answer else None
+        return tuple(Fit(*each) for each in answer["fits"]) if answer and "fits" in answer else None
 
     async def close(self) -> None:
         """End the process, if there is one. The reader must not be asked again."""
@@ -110,14 +117,20 @@ class SyntaxReader:
         """Ask the process, when it is this question's turn; None: it died of it, or was closed meanwhile."""
         self._was_asked = True
         loop = asyncio.get_running_loop()
-        async with self._turn:
-            if self._is_closed:
-                return None
-            watch = loop.call_later(ANSWER_TIMEOUT_S, self._kill)
-            try:
-                return await loop.run_in_executor(self._thread, self._ask, question)
-            finally:
-                watch.cancel()
+        await self._turn.acquire()
+        if self._is_closed:
+            self._turn.release()
+            return None
+        # The turn and its deadline last as long as the question does, though nobody may wait for it any more.
+        watch = loop.call_later(self._answer_timeout_s, self._kill)
+        asked = loop.run_in_executor(self._thread, self._ask, question)
+
+        def end_turn(_asked: asyncio.Future[dict[str, Any] | None]) -> None:
+            watch.cancel()
+            self._turn.release()
+
+        asked.add_done_callback(end_turn)
+        return await asyncio.shield(asked)
 
     def _kill(self) -> None:
         if self._process:
@@ -126,10 +139,10 @@ class SyntaxReader:
     # -- in the thread ------------------------------------------------------------------------
 
     def _ask(self, question: dict[str, object]) -> dict[str, Any] | None:
-        process = self._running()
-        assert process.stdin
-        assert process.stdout
         try:
+            process = self._running()
+            assert process.stdin
+            assert process.stdout
             send(process.stdin, question)
             answer = receive(process.stdout)
         except OSError:

@@ -56,6 +56,8 @@ def _scene(question: Message) -> Message:
 
 def _fits(question: Message) -> Message:
     original = _stretch(question["language"], question["text"])
+    if question["if_sound"] and not original.is_sound:
+        return {}
     return {"fits": [astuple(fit) for fit in fits(original, question["offset"], question["candidates"])]}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 
@@ -245,6 +246,32 @@ async def test_who_stops_waiting_disturbs_nobody(reader: SyntaxReader) -> None:
         task.cancel()
     assert await asked[-1]
     assert await reader.new_errors("json", "1", "[1]") == ()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="Windows stops nothing")
+async def test_a_process_that_is_stopped_is_replaced_though_nobody_waits_so_long() -> None:
+    reader = SyntaxReader(answer_timeout_s=1.0)
+    assert await reader.new_errors("json", "1", "2") == ()
+    first = reader.pid
+    assert first
+    os.kill(first, signal.SIGSTOP)
+    async with asyncio.timeout(30):
+        while reader.pid == first:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(reader.scene("json", "1", 1), 0.1)
+        assert await reader.new_errors("json", "1", "2") == ()
+    await reader.close()
+
+
+async def test_a_process_that_cannot_be_started_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = SyntaxReader()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/nowhere/python")
+        assert await reader.scene("json", "1", 1) is None
+        assert await reader.fits("json", "1", 1, ["2"]) is None
+        assert isinstance(await reader.new_errors("json", "1", "2"), Untold)
+    assert await reader.new_errors("json", "1", "2") == ()
+    await reader.close()
 
 
 async def test_nothing_is_left_of_a_closed_reader() -> None:

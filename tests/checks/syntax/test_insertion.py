@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cope_lsp.checks.syntax.errors import COMPILED_CHARACTERS_MAX, Original
-from cope_lsp.checks.syntax.insertion import CUTS_MAX, Fit, fits
+from cope_lsp.checks.syntax.insertion import CUTS_MAX, Fit, are_told, fits
 from cope_lsp.checks.syntax.python import Rejected
 from cope_lsp.checks.syntax.python_gap import brings
 from cope_lsp.checks.syntax.reader import SyntaxReader
@@ -245,6 +245,21 @@ async def test_the_process_answers_for_all_candidates_at_once() -> None:
     assert await reader.fits("cobol", "x", 0, ["y"]) is None
     assert await reader.fits("python", "x", 0, ["y" * 1_000_001]) is None
     await reader.close()
+
+
+async def test_what_is_asked_only_of_sound_texts() -> None:
+    reader = SyntaxReader()
+    for language, sound, broken in (("python", "x = [\n]\n", "x = [\n"), ("json", "[\n 1]\n", "[\n 1\n")):
+        assert await reader.fits(language, sound, len(broken), ["é"], if_sound=True) is not None
+        assert await reader.fits(language, broken, len(broken), ["é"], if_sound=True) is None
+        assert await reader.fits(language, broken, len(broken), ["é"]) is not None
+    await reader.close()
+
+
+def test_what_has_an_error_before_and_after_tells_nothing_of_a_document() -> None:
+    assert are_told(fits(Original("python", "x = [\n]\n"), 6, ["1,", "= 2"]))
+    assert are_told(fits(Original("python", "x = [\n"), 6, ["1]"]))
+    assert not are_told(fits(Original("python", "x = [\n"), 6, ["1]", "1,"]))
 
 
 async def test_a_process_that_dies_of_a_question_tells_nothing_and_is_replaced() -> None:

@@ -68,6 +68,20 @@ def test_of_a_large_class_the_method_is_read() -> None:
     assert text[start:end] == method.format(100)
 
 
+def test_the_last_method_of_a_large_class_leaves_it_its_bracket() -> None:
+    method = "  f{}(a) {{\n    return 1;\n  }}\n\n"
+    text = "class A {\n" + "".join(method.format(number) for number in range(LARGE // 4)) + "}\n"
+    start, end = stretch(text, text.rindex("return"))
+    assert text[start:end] == method.format(LARGE // 4 - 1)
+
+
+def test_of_a_large_table_it_is_a_row_between_two() -> None:
+    rows = [f"    'k{number}': [\n        {number},\n    ],\n" for number in range(LARGE // 3)]
+    text = "D = {\n" + "".join(rows) + "}\n"
+    start, end = stretch(text, text.index("200,"))
+    assert text[start:end] == "".join(rows[199:202])
+
+
 def test_of_a_large_function_it_is_the_lines_around() -> None:
     text = "def f():\n" + "    x = 1\n" * LARGE
     start, end = stretch(text, text.index("x", 6_000))
