@@ -33,8 +33,8 @@ from cope_lsp.values import (
 
 SCENE_TIMEOUT_S = 0.25
 FITS_TIMEOUT_S = 1.0
-"""The process that reads syntax needs a millisecond. One that does not answer keeps nobody waiting, but what was
-drawn is worth a while: without an answer it is shown as it is."""
+"""The process that reads syntax needs a millisecond. One that does not answer keeps nobody waiting, but what
+was drawn is worth a while: without an answer it is shown as it is."""
 
 SAMPLE_CHARACTERS_MAX = 4_000
 """Of a server that does not stop where it should, more is not even looked at."""
