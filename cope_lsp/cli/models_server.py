@@ -82,8 +82,9 @@ def _agree(url: str, *, yes: bool) -> None:
 def _agreed(endpoint: str) -> bool:
     said = (
         "At each pause of typing, and for each draft of `solve`, text around the cursor (some thousand\n"
-        f"characters before and after it) is sent to {endpoint}, of every project in which it is\n"
-        "used. Ignored files are not sent, and what looks like a secret is taken out."
+        "characters before and after it) and, unless context.related is false, pieces of other files that\n"
+        f"it uses are sent to {endpoint}, of every project in which it is used. Nothing of ignored\n"
+        "files is sent, and what looks like a secret is taken out."
     )
     if endpoint.startswith("http://"):
         said += "\nThe connection is not encrypted: who is on the way can read it."
