@@ -61,7 +61,7 @@ async def _complete(loaded: Loaded, request: CompletionRequest, workspace: Path,
     assistant = Assistant.from_config(loaded.config)
     try:
         with suppress(CopeError):  # without a model the completion says so
-            await assistant.model_info()
+            await assistant.warm(request.document.uri)
             assistant.related.opened(request.document, workspace)
             await assistant.related.ready(workspace, INDEX_WAIT_S)
         return await assistant.complete(request, note)
