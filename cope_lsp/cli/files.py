@@ -62,5 +62,8 @@ def read_text(path: Path) -> str:
 
 def project_of(path: Path) -> Path:
     """Return the folder whose files belong to one: this directory, or else the one that it lies in."""
-    here = Path.cwd()
-    return here if path.resolve().is_relative_to(here) else path.resolve().parent
+    try:
+        here, file = Path.cwd(), path.resolve()
+    except FileNotFoundError:  # the directory was deleted meanwhile
+        return path.parent
+    return here if file.is_relative_to(here) else file.parent
