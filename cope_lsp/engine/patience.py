@@ -11,8 +11,8 @@ READ_SHARE = 0.5
 PROMPT_TOKENS_MIN = 64
 """With less to look at a model writes nothing that is worth the wait, however short."""
 
-OUTPUT_TOKENS_MIN = 8
-"""The rest of a word and a bracket: less says nothing."""
+OUTPUT_TOKENS_MIN = 4
+"""A word and a bracket: less says nothing."""
 
 _NEWEST = 0.2
 """How much the newest measurement counts: one token in five is late on a machine that does other things."""

@@ -82,7 +82,8 @@ def _where_the_cursor_is_now(
         return None
     now, then, offset = document.buffer.text, request.document.text, request.offset
     typed = now[offset : offset + max(len(now) - len(then), 0)]
-    unchanged = now[:offset] == then[:offset] and now[offset + len(typed) :] == then[offset:]
+    # Of a long text that is the same no half is compared, and none copied.
+    unchanged = now is then or (now[:offset] == then[:offset] and now[offset + len(typed) :] == then[offset:])
     left = [rest for each in texts if (rest := left_of(each, typed))]
     if not unchanged or not left:
         return None
