@@ -25,7 +25,9 @@ _MARK = re.compile(
     r"|</?s>|<(?:PRE|SUF|MID|EOT|eos|bos|pad)>|<fim_\w+>|<(?:file_sep|filename|reponame|gh_stars)>"
     r"|<(?:start|end)_of_turn>|\[/?(?:INST|SUFFIX|PREFIX|MIDDLE)\]|\ufffd"
 )
-_UNFINISHED = re.compile(r"\w*+[^\w)\]}\"']*+\Z")
+_UNFINISHED = re.compile(r"[^\w)\]}\"']*+\w++\Z|[^\w)\]}\"']++\Z")
+"""What may be half a word, with what joins it to the text before; or else what wants to go on."""
+
 _FENCE = re.compile(r"^```[^\n`]*(?:\n|\Z)", re.MULTILINE)
 _LOOP = re.compile(r"(.{3,40}?)\1{4,}|(.{10,120}?)\2{2,}")
 _TERMINATORS = frozenset(":;,")
