@@ -10,7 +10,7 @@ from cope_lsp.values import CompletionRequest, Limits, Scope
 
 AUTOMATIC_DEADLINE_S = 2.0
 EXPLICIT_DEADLINE_S = 10.0
-AUTOMATIC_PATIENCE_S = 0.6
+AUTOMATIC_PATIENCE_S = 0.55
 """Who types does not look at what comes later."""
 
 BLOCK_LINES = 8
