@@ -333,9 +333,12 @@ async def _soon(queue: asyncio.Queue[_Answer], deadline: float) -> _Answer:
             Ctrl-Z, what came meanwhile is only now read.
     """
     try:
-        return await asyncio.wait_for(queue.get(), max(0.0, deadline - time.monotonic()))
+        # `wait_for` would forget, in Python 3.11, that it was cancelled while an answer came.
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            return await queue.get()
     except TimeoutError:
-        return await asyncio.wait_for(queue.get(), CATCH_UP_S)
+        async with asyncio.timeout(CATCH_UP_S):
+            return await queue.get()
 
 
 def _result(answer: Drawn | Finished) -> Sample | Usage:

@@ -255,7 +255,8 @@ async def _until(pieces: AsyncGenerator[Piece, None], deadline: float) -> AsyncG
     """
     while True:
         try:
-            piece = await asyncio.wait_for(anext(pieces), max(0.0, deadline - time.monotonic()))
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                piece = await anext(pieces)
         except StopAsyncIteration:
             return
         yield piece

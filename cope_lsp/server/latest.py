@@ -27,7 +27,9 @@ class Latest(Generic[Answer]):
             previous.cancel()
         task = self._running[key] = asyncio.create_task(work)
         try:
-            return await task
+            answer = await task
+            # It may have been ready a moment before it was stopped.
+            return answer if self._running.get(key) is task else Superseded()
         except asyncio.CancelledError:
             me = asyncio.current_task()
             if me is not None and me.cancelling():
