@@ -2,34 +2,9 @@
 
 from pathlib import Path
 
+from cope_lsp.checks.syntax.languages import LANGUAGE_OF_SUFFIX
 from cope_lsp.completion.completer import DOCUMENT_BYTES_MAX
 from cope_lsp.errors import CopeError
-
-_LANGUAGES = {
-    ".bash": "shellscript",
-    ".c": "c",
-    ".cc": "cpp",
-    ".cpp": "cpp",
-    ".cs": "csharp",
-    ".css": "css",
-    ".go": "go",
-    ".h": "c",
-    ".hpp": "cpp",
-    ".html": "html",
-    ".java": "java",
-    ".js": "javascript",
-    ".json": "json",
-    ".jsx": "javascriptreact",
-    ".lua": "lua",
-    ".php": "php",
-    ".py": "python",
-    ".pyi": "python",
-    ".rb": "ruby",
-    ".rs": "rust",
-    ".sh": "shellscript",
-    ".ts": "typescript",
-    ".tsx": "typescriptreact",
-}
 
 
 class UnreadableFileError(CopeError):
@@ -38,7 +13,7 @@ class UnreadableFileError(CopeError):
 
 def language_of(path: Path) -> str:
     """Return the LSP language id for a file name; "plaintext" for a suffix that is not known."""
-    return _LANGUAGES.get(path.suffix.lower(), "plaintext")
+    return LANGUAGE_OF_SUFFIX.get(path.suffix.lower(), "plaintext")
 
 
 def read_text(path: Path) -> str:

@@ -4,15 +4,12 @@ It is started when it is first needed, and again when it has died.
 """
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Timer
 from typing import Any
 
-from cope_lsp.checks.syntax.frames import receive, send
 from cope_lsp.checks.syntax.tree import Untold
+from cope_lsp.module_process import ModuleProcess
 from cope_lsp.next_edit.history import Change
 from cope_lsp.next_edit.rules import CHARACTERS_MAX, LANGUAGES, Proposal
 
@@ -30,7 +27,7 @@ class NextEdits:
     """Finds one next edit at a time; for one event loop, which never waits for it."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = ModuleProcess("cope_lsp.next_edit.worker")
         self._is_ready = False
         self._was_asked = False
         self._thread = ThreadPoolExecutor(1, "next-edit")
@@ -38,7 +35,7 @@ class NextEdits:
     @property
     def pid(self) -> int | None:
         """The process id of the one that finds them; None when none is running."""
-        return self._process.pid if self._process else None
+        return self._process.pid
 
     async def next_edit(
         self, language: str, text: str, changes: Sequence[Change], offset: int
@@ -56,8 +53,7 @@ class NextEdits:
         self._was_asked = True
         known = [[each.start, each.removed, each.inserted] for each in changes]
         question = {"language": language, "text": text, "changes": known, "offset": offset}
-        process = self._process
-        is_alive = self._is_ready and process is not None and process.poll() is None
+        is_alive = self._is_ready and self._process.is_alive
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S if is_alive else START_TIMEOUT_S):
                 return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
@@ -68,56 +64,29 @@ class NextEdits:
         """End the process, if there is one. It must not be asked again."""
         if not self._was_asked:
             return
-        if self._process:
-            self._process.kill()  # also ends what a question waits for
+        self._process.kill()  # also ends what a question waits for
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
-        self._bury()
+        self._process.bury()
 
     # -- in the thread ------------------------------------------------------------------------
 
     def _ask(self, question: dict[str, Any]) -> Proposal | Untold:
-        try:
-            answer = self._exchange(self._running(), question)
-        except OSError:  # it cannot be started, or is gone
-            answer = None
+        answer = self._exchange(question)
         if answer is None:
-            self._bury()
+            self._process.bury()
+            self._is_ready = False
             return _DIED
         if "untold" in answer:
             return Untold(answer["untold"])
         return Proposal(*answer["proposal"])
 
-    def _exchange(
-        self, process: "subprocess.Popen[bytes]", question: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        assert process.stdin
-        assert process.stdout
-        watch = Timer(KILL_TIMEOUT_S, process.kill)
-        watch.start()
+    def _exchange(self, question: dict[str, Any]) -> dict[str, Any] | None:
+        self._is_ready = self._is_ready and self._process.is_alive
         try:
+            self._process.start()
+        except OSError:
+            return None
+        with self._process.watched(KILL_TIMEOUT_S):
             if not self._is_ready:
-                self._is_ready = receive(process.stdout) is not None
-            send(process.stdin, question)
-            return receive(process.stdout)
-        finally:
-            watch.cancel()
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process and self._process.poll() is not None:
-            self._bury()
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "cope_lsp.next_edit.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        return self._process
-
-    def _bury(self) -> None:
-        """Kill the process and wait until it and its pipes are gone."""
-        process, self._process = self._process, None
-        self._is_ready = False
-        if process:
-            process.kill()
-            process.communicate()
+                self._is_ready = self._process.hear() is not None
+            return self._process.ask(question)

@@ -6,8 +6,8 @@ It ends itself when a file takes too long, whatever native code does then, and w
 import faulthandler
 import gc
 
-from cope_lsp.checks.syntax.frames import receive, send
 from cope_lsp.checks.syntax.tree import Untold
+from cope_lsp.frames import receive, send
 from cope_lsp.next_edit.history import Change
 from cope_lsp.next_edit.rules import next_edit
 from cope_lsp.stdio import claim_stdio

@@ -35,6 +35,36 @@ _GRAMMARS: dict[str, Callable[[], object]] = {
 LANGUAGES = frozenset(_GRAMMARS)
 """The LSP ids of all languages that have a grammar."""
 
+LANGUAGE_OF_SUFFIX = {
+    ".bash": "shellscript",
+    ".c": "c",
+    ".cc": "cpp",
+    ".cpp": "cpp",
+    ".cs": "csharp",
+    ".css": "css",
+    ".cxx": "cpp",
+    ".go": "go",
+    ".h": "c",
+    ".hh": "cpp",
+    ".hpp": "cpp",
+    ".html": "html",
+    ".java": "java",
+    ".js": "javascript",
+    ".json": "json",
+    ".jsx": "javascriptreact",
+    ".lua": "lua",
+    ".mjs": "javascript",
+    ".php": "php",
+    ".py": "python",
+    ".pyi": "python",
+    ".rb": "ruby",
+    ".rs": "rust",
+    ".sh": "shellscript",
+    ".ts": "typescript",
+    ".tsx": "typescriptreact",
+}
+"""The LSP ids of files, by the ends of their names."""
+
 
 def parser(language: str) -> "Parser | None":
     """Return a fresh parser for an LSP language id.

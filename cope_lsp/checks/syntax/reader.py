@@ -4,18 +4,16 @@ It is started when it is first needed, and again when it has died.
 """
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from cope_lsp.checks.syntax.errors import BYTES_MAX, TOO_LARGE
-from cope_lsp.checks.syntax.frames import receive, send
 from cope_lsp.checks.syntax.insertion import Fit
 from cope_lsp.checks.syntax.languages import LANGUAGES
 from cope_lsp.checks.syntax.scene import Scene
 from cope_lsp.checks.syntax.tree import Fault, Untold
+from cope_lsp.module_process import ModuleProcess
 
 ANSWER_TIMEOUT_S = 5.0
 """The process ends itself much earlier; this is for one that cannot, as when it has been stopped."""
@@ -28,7 +26,7 @@ class SyntaxReader:
 
     def __init__(self, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> None:
         self._answer_timeout_s = answer_timeout_s
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = ModuleProcess("cope_lsp.checks.syntax.worker")
         self._was_asked = False
         self._is_closed = False
         self._turn = asyncio.Lock()
@@ -37,7 +35,7 @@ class SyntaxReader:
     @property
     def pid(self) -> int | None:
         """The process id of the one that reads; None when none is running."""
-        return self._process.pid if self._process else None
+        return self._process.pid
 
     async def new_errors(self, language: str, before: str, after: str) -> tuple[Fault, ...] | Untold:
         """Return the syntax errors that an edit brings into a file: see `errors.Original`.
@@ -109,9 +107,9 @@ class SyntaxReader:
         if not self._was_asked:
             return
         self._is_closed = True
-        self._kill()
+        self._process.kill()
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
-        self._bury()
+        self._process.bury()
 
     async def _answer(self, **question: object) -> dict[str, Any] | None:
         """Ask the process, when it is this question's turn; None: it died of it, or was closed meanwhile."""
@@ -122,7 +120,7 @@ class SyntaxReader:
             self._turn.release()
             return None
         # The turn and its deadline last as long as the question does, though nobody may wait for it any more.
-        watch = loop.call_later(self._answer_timeout_s, self._kill)
+        watch = loop.call_later(self._answer_timeout_s, self._process.kill)
         asked = loop.run_in_executor(self._thread, self._ask, question)
 
         def end_turn(_asked: asyncio.Future[dict[str, Any] | None]) -> None:
@@ -132,40 +130,14 @@ class SyntaxReader:
         asked.add_done_callback(end_turn)
         return await asyncio.shield(asked)
 
-    def _kill(self) -> None:
-        if self._process:
-            self._process.kill()  # also ends what a question waits for
-
     # -- in the thread ------------------------------------------------------------------------
 
     def _ask(self, question: dict[str, object]) -> dict[str, Any] | None:
         try:
-            process = self._running()
-            assert process.stdin
-            assert process.stdout
-            send(process.stdin, question)
-            answer = receive(process.stdout)
+            self._process.start()
         except OSError:
-            answer = None
+            return None
+        answer = self._process.ask(question)
         if answer is None:
-            self._bury()
+            self._process.bury()
         return answer
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process and self._process.poll() is not None:
-            self._bury()
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "cope_lsp.checks.syntax.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        return self._process
-
-    def _bury(self) -> None:
-        """Kill the process and wait until it and its pipes are gone."""
-        process, self._process = self._process, None
-        if process:
-            process.kill()
-            process.communicate()

@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import Any
 
 from cope_lsp.checks.syntax.errors import Original
-from cope_lsp.checks.syntax.frames import receive, send
 from cope_lsp.checks.syntax.insertion import fits
 from cope_lsp.checks.syntax.scene import scene
 from cope_lsp.checks.syntax.tree import Untold
+from cope_lsp.frames import receive, send
 from cope_lsp.stdio import claim_stdio
 
 FAULTS_MAX = 20

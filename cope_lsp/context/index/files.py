@@ -8,34 +8,16 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from cope_lsp.checks.syntax.languages import LANGUAGE_OF_SUFFIX
+
 FILE_BYTES_MAX = 500_000
 ENTRIES_MAX = 200_000
 """As many names are looked at, whatever they name."""
 
 LANGUAGE_OF = {
-    ".bash": "shellscript",
-    ".c": "c",
-    ".cc": "cpp",
-    ".cpp": "cpp",
-    ".cs": "csharp",
-    ".cxx": "cpp",
-    ".go": "go",
-    ".h": "c",
-    ".hh": "cpp",
-    ".hpp": "cpp",
-    ".java": "java",
-    ".js": "javascript",
-    ".jsx": "javascriptreact",
-    ".lua": "lua",
-    ".mjs": "javascript",
-    ".php": "php",
-    ".py": "python",
-    ".pyi": "python",
-    ".rb": "ruby",
-    ".rs": "rust",
-    ".sh": "shellscript",
-    ".ts": "typescript",
-    ".tsx": "typescriptreact",
+    suffix: language
+    for suffix, language in LANGUAGE_OF_SUFFIX.items()
+    if language not in {"css", "html", "json"}
 }
 """The LSP language ids of what defines names for other files, by the ends of file names."""
 

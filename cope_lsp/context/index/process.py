@@ -5,19 +5,16 @@ Who asks says how long they wait; what is not known by then is left out. Nothing
 
 import asyncio
 import logging
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
-from typing import IO, Any
+from typing import IO
 
-from cope_lsp.checks.syntax.frames import receive, send
 from cope_lsp.context.index.files import language_of
 from cope_lsp.engine.deaths import Deaths
+from cope_lsp.module_process import ModuleProcess
 
 ANSWER_TIMEOUT_S = 12.0
 """Its process ends itself a little earlier; this is for one that cannot, as when it has been stopped."""
@@ -60,7 +57,7 @@ class WorkspaceIndex:
 
     def __init__(self, workspace: Path) -> None:
         self._workspace = workspace
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = ModuleProcess("cope_lsp.context.index.worker")
         self._thread = ThreadPoolExecutor(1, "index")
         self._asked: Future[tuple[Defined, ...] | None] | None = None
         self._changed: dict[str, None] = {}
@@ -77,7 +74,7 @@ class WorkspaceIndex:
     @property
     def pid(self) -> int | None:
         """The process id of the one that builds; None when none is running."""
-        return self._process.pid if self._process else None
+        return self._process.pid
 
     def start(self) -> None:
         """Let the index be built. Returns at once."""
@@ -109,9 +106,7 @@ class WorkspaceIndex:
         if self._is_closed:
             return
         self._is_closed = True
-        process = self._process
-        if process:
-            process.kill()  # also ends what a question waits for
+        self._process.kill()  # also ends what a question waits for
         self._thread.submit(self._end)
         self._thread.shutdown(wait=False)
 
@@ -127,11 +122,11 @@ class WorkspaceIndex:
     ) -> tuple[Defined, ...] | None:
         question = {"names": names, "modules": modules, "path": path, "changed": changed}
         try:
-            process = self._running()
-            if process is None:
+            if not self._start():
                 return None
-            answer = _exchange(process, question)
-        except OSError:  # it cannot be started, or is gone
+            with self._process.watched(ANSWER_TIMEOUT_S):
+                answer = self._process.ask(question)
+        except OSError:  # it cannot be started
             answer = None
         if answer is None:
             self._died()
@@ -142,27 +137,27 @@ class WorkspaceIndex:
             log.warning("the index of %s has stopped: %s", self._workspace, self._told)
         return tuple(Defined(*each) for each in answer["found"])
 
-    def _running(self) -> subprocess.Popen[bytes] | None:
-        if self._process and self._process.poll() is not None:
+    def _start(self) -> bool:
+        """Start the process if it does not run; whether it may run at all.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        if self._process.pid is not None and not self._process.is_alive:
             self._died()
-        if self._process is None and not self._deaths.too_many and not self._is_closed:
-            if not may_be_read(self._workspace):
-                return None
-            if self._note is None:
-                self._note = tempfile.TemporaryFile()  # noqa: SIM115  # until the end
-            self._note.seek(0)
-            self._note.truncate()
-            module = "cope_lsp.context.index.worker"
-            self._process = subprocess.Popen(  # noqa: S603  # our own module
-                [sys.executable, "-P", "-m", module, str(self._workspace), *self._skip],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._note,
-            )
-        return self._process
+        if self._process.is_alive:
+            return True
+        if self._deaths.too_many or self._is_closed or not may_be_read(self._workspace):
+            return False
+        if self._note is None:
+            self._note = tempfile.TemporaryFile()  # noqa: SIM115  # until the end
+        self._note.seek(0)
+        self._note.truncate()
+        self._process.start(str(self._workspace), *self._skip, errors=self._note)
+        return True
 
     def _died(self) -> None:
-        self._bury()
+        self._process.bury()
         self.status = None
         if self._is_closed:
             return
@@ -184,29 +179,9 @@ class WorkspaceIndex:
         return path if language_of(path) else ""  # else these are other words of a dying process
 
     def _end(self) -> None:
-        self._bury()
+        self._process.bury()
         if self._note:
             self._note.close()
-
-    def _bury(self) -> None:
-        """Kill the process and wait until it and its pipes are gone."""
-        process, self._process = self._process, None
-        if process:
-            process.kill()
-            process.communicate()
-
-
-def _exchange(process: "subprocess.Popen[bytes]", question: dict[str, Any]) -> dict[str, Any] | None:
-    """Ask a process and return what it answers; None: it is gone, or was killed because it took too long."""
-    assert process.stdin
-    assert process.stdout
-    watch = Timer(ANSWER_TIMEOUT_S, process.kill)
-    watch.start()
-    try:
-        send(process.stdin, question)
-        return receive(process.stdout)
-    finally:
-        watch.cancel()
 
 
 def may_be_read(workspace: Path) -> bool:

@@ -14,9 +14,9 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
-from cope_lsp.checks.syntax.frames import receive, send
 from cope_lsp.context.index.build import Build
 from cope_lsp.engine.neighbours import resident_bytes
+from cope_lsp.frames import receive, send
 from cope_lsp.stdio import claim_stdio
 
 NICENESS = 10

@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from cope_lsp.checks.syntax.languages import LANGUAGES, parser
-from cope_lsp.cli.files import _LANGUAGES
+from cope_lsp.checks.syntax.languages import LANGUAGE_OF_SUFFIX, LANGUAGES, parser
 from tests.checks.syntax.snippets import SNIPPETS
 
 NATIVE = """
@@ -56,7 +55,7 @@ def test_each_parser_is_a_fresh_one() -> None:
 
 
 def test_the_command_line_names_no_language_without_a_grammar() -> None:
-    assert set(_LANGUAGES.values()) == LANGUAGES
+    assert set(LANGUAGE_OF_SUFFIX.values()) == LANGUAGES
 
 
 def test_nothing_native_is_loaded_before_it_is_wanted() -> None:

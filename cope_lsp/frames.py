@@ -1,4 +1,4 @@
-"""What passes between `SyntaxReader` and its process: a length of four bytes, and a text of JSON."""
+"""What passes between us and a process of ours (`module_process`): four bytes of length, and JSON."""
 
 import json
 import struct
