@@ -85,7 +85,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, config: Config) -> int:
     """Run what is missing; 130 after Ctrl-C."""
-    folder = arguments.out.with_name(f"{arguments.out.name}.run")
+    # Absolute, since it holds the homes of benches: a relative home is taken for none, and then the user's
+    # own ledger would be written.
+    folder = arguments.out.absolute().with_name(f"{arguments.out.name}.run")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "lock", timeout=0):
@@ -102,7 +104,7 @@ def _run(arguments: argparse.Namespace, config: Config, folder: Path) -> int:
     named = tuple(entries(arguments.method))
     asks_large = any(METHODS[name].uses_large for name, _ in named)
     settings = _settings(arguments, config, record, asks_large=asks_large)
-    settings = replace(settings, purse=str((folder / "ledger").absolute()))
+    settings = replace(settings, purse=str(folder / "ledger"))
     programme = Programme(_tasks(arguments), named, arguments.seed, settings)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:

@@ -147,6 +147,11 @@ def test_no_call_is_paid_for_twice(whole: Shell) -> None:
 
 def test_the_users_own_ledger_knows_nothing_of_a_stand_in(whole: Shell) -> None:
     assert whole.json("budget")["calls"] == 0
+    home = whole.folder / "out.jsonl.run" / "home-0"
+    assert "http://127.0.0.1:" in (home / "config" / "cope-lsp" / "prices.toml").read_text()
+    assert list((home / "data" / "cope-lsp" / "consent").iterdir())
+    with Ledger(home / "data" / "cope-lsp" / "ledger") as ledger:
+        assert len(ledger.history(10_000)) == reserved(whole).total() > 0
 
 
 def test_a_second_start_does_nothing(whole: Shell) -> None:

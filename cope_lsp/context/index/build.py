@@ -64,6 +64,8 @@ class Build:
         """How long the processor worked at it, in all looks through the workspace."""
         self._before_s = 0.0
         """How much of that was before the present look."""
+        self._held_bytes = resident_bytes()
+        """What this process took before: the bound is for what comes to it."""
         self._steps: Iterator[None] | None = self._look_through()
         self._ended = 0.0
 
@@ -179,7 +181,7 @@ class Build:
             return f"it has found {bounds.definitions_max} definitions"
         if self.build_s - self._before_s >= bounds.cpu_s_max:
             return f"it has worked for {bounds.cpu_s_max:g} s"
-        if resident_bytes() >= bounds.resident_bytes_max:
+        if resident_bytes() - self._held_bytes >= bounds.resident_bytes_max:
             return f"it takes {bounds.resident_bytes_max} bytes of memory"
         return ""
 

@@ -184,6 +184,9 @@ class Bench:
         offline.switch(on=settings.is_offline)
         if settings.stand_in:
             home = Path(settings.home)
+            if not home.is_absolute():
+                msg = f"{home} cannot be a home: only an absolute path is one, else the user's own is used"
+                raise ValueError(msg)
             for name in [name for name in os.environ if name.startswith("COPE_LSP_")]:
                 del os.environ[name]  # such as a key, which is for the user's own server
             os.environ |= {

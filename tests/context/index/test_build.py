@@ -106,7 +106,7 @@ def test_the_workspace_is_looked_through_again_after_a_while(tmp_path: Path) -> 
         (Bounds(bytes_max=100), 5, "it has read 100 bytes"),
         (Bounds(definitions_max=3), 3, "it has found 3 definitions"),
         (Bounds(cpu_s_max=0.0), 0, "it has worked for 0 s"),
-        (Bounds(resident_bytes_max=1), 0, "it takes 1 bytes of memory"),
+        (Bounds(resident_bytes_max=-(1 << 40)), 0, "it takes -1099511627776 bytes of memory"),
     ],
 )
 def test_it_stops_at_each_bound_and_says_so(tmp_path: Path, bounds: Bounds, files: int, reason: str) -> None:
