@@ -1,4 +1,4 @@
-"""A run on a Ray cluster of this machine, where Ray is installed: `pip install "cope-lsp[ray]"`."""
+"""A run on a Ray cluster of this machine, with two workers."""
 
 import os
 import signal
@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation.test_run import PRICES, by_method, ran, record_of, same, shell_in
-
-pytest.importorskip("ray")
 
 METHODS = "all"
 
