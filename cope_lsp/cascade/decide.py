@@ -1,8 +1,8 @@
 """What a cascade does next: a function of plain values. No I/O, no clock, no idea of code.
 
 The stages are those of "Efficient LLM Collaboration via Planning", section 3. What is ours: nothing is bought
-that the budget cannot follow up, a hopeless task is not planned any further, and where no money, no network
-or no consent is, more is tried locally instead.
+that the budget cannot follow up, a hopeless task is not planned any further, and more is tried locally where
+tests can tell, or where no money, no network or no consent is.
 """
 
 from collections.abc import Sequence
@@ -124,11 +124,13 @@ def decide(now: Situation, policy: Policy, stages: Sequence[Stage] = STAGES) -> 
     if not _is_complete(sure, stage):
         return Wait()
     hopeless = now.stage > 0 and _is_hopeless(sure, stage.samples * (now.rounds + 1))
+    may_repeat = stage.executor == "small" and now.rounds < policy.extra_rounds
+    # Another draft is free. More votes seldom end otherwise, but a plan that was paid for is worth a try; and
+    # where tests tell, one draft that passes is enough, however late it comes.
+    if may_repeat and (sure.estimator == "tests" or (now.stage > 0 and not hopeless)):
+        return SampleMore("unsure")
     if hopeless and policy.when_hopeless == "stop":
         return GiveUp("hopeless", best=sure.best)
-    may_repeat = stage.executor == "small" and now.rounds < policy.extra_rounds
-    if now.stage > 0 and may_repeat and not hopeless:
-        return SampleMore("unsure")  # its plan is paid for, and another draft is free
     found = _next(now, policy, stages, "hopeless" if hopeless else "unsure")
     if isinstance(found, GiveUp) and may_repeat:
         return SampleMore(found.reason)

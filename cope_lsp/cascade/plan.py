@@ -13,6 +13,9 @@ from cope_lsp.cascade.confidence import Judged, confidence
 
 PlanKind = Literal["goal", "guideline"]
 
+USER = "user"
+"""The author of a user's own plans."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -21,7 +24,7 @@ class Plan:
     kind: PlanKind
     text: str
     author: str
-    """The model that wrote it, or "user"."""
+    """The model that wrote it, or `USER`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,19 @@ class Plans:
 def memory_key(task: str, complaint: str = "") -> str:
     """Return under what a plan is remembered: its task's key, and what was wrong when it was asked for."""
     return f"{task}\n{complaint}"
+
+
+def not_refuted(plans: Plans, drafts: Sequence[Judged]) -> Plans:
+    """Return the plans of a stage that are handed on: all, or the user's own where tests refuted the others.
+
+    When all that was written under a plan fails the tests, it misses what is wanted, and whoever goes on is
+    better off without it. The paper, which has no tests, hands on each plan. One draft refutes no plan.
+    """
+    tested = [each.tests for each in drafts if each.answer is not None and each.tests != "unknown"]
+    if len(tested) < 2 or "passed" in tested:
+        return plans
+    kept = (plan if plan and plan.author == USER else None for plan in (plans.goal, plans.guideline))
+    return Plans(*kept)
 
 
 def handed_on(drafts: Sequence[Judged], goals: Sequence[Plan | None]) -> Plans:

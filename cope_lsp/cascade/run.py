@@ -40,7 +40,7 @@ from cope_lsp.cascade.outcome import (
     failed_call,
     made_call,
 )
-from cope_lsp.cascade.plan import Plan, Plans, handed_on, memory_key
+from cope_lsp.cascade.plan import Plan, Plans, handed_on, memory_key, not_refuted
 from cope_lsp.errors import HostedError, HostedFailedError, LedgerError
 from cope_lsp.ledger.entries import AMOUNT_NUSD_MAX, Summary, usd
 from cope_lsp.models.question import Answer, Question, Quote
@@ -338,9 +338,11 @@ class _Cascade:
         """Return the plans that the next stage begins with, and what is wrong with most drafts so far."""
         complaints = Counter(each.complaint for each in self.assessed if each.complaint)
         complaint = complaints.most_common(1)[0][0] if complaints else ""
-        if self.stages[self.stage].planner == "large" or not self.hand_on:
-            return self.plans, complaint
         judged, goals = [each.judged for each in self.assessed], [each.goal for each in self.drafts]
+        if self.stages[self.stage].planner == "large":
+            return not_refuted(self.plans, judged), complaint
+        if not self.hand_on:
+            return self.plans, complaint
         return (self.plans if self.plans.goal else handed_on(judged, goals)), complaint
 
     async def _known_plan(self) -> Plan | None:

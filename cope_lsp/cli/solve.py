@@ -29,7 +29,7 @@ from cope_lsp.cascade.outcome import (
     StageStarted,
     explain,
 )
-from cope_lsp.cascade.plan import Plan, Plans
+from cope_lsp.cascade.plan import USER, Plan, Plans
 from cope_lsp.checks.suite.interpreter import ENVIRONMENTS
 from cope_lsp.cli import agree
 from cope_lsp.cli.files import language_of, project_of, read_text
@@ -104,7 +104,7 @@ def _task(arguments: argparse.Namespace) -> CodeTask:
 async def _solve(arguments: argparse.Namespace, loaded: Loaded, task: CodeTask) -> int:
     assistant = Assistant.from_config(_config(arguments, loaded, task.workspace))
     show = _Show(task.target.symbol, quiet=arguments.json)
-    plans = Plans(guideline=Plan("guideline", arguments.guideline, "user") if arguments.guideline else None)
+    plans = Plans(guideline=Plan("guideline", arguments.guideline, USER) if arguments.guideline else None)
 
     async def agreed(asked: EscalationAsked) -> bool:
         with show.paused():

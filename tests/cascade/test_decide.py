@@ -40,6 +40,7 @@ def situation(stage: int, evidence: Confidence, rounds: int = 1, **more: object)
 PLANNED = Escalate(1, "unsure", 2_000, ask=False)
 HOPELESS = Escalate(2, "hopeless", 9_000, ask=False)
 HALF, NONE, TORN = sure(0.5), sure(0.0, None), sure(0.0625)
+FAILED = replace(NONE, estimator="tests")
 
 ROWS: dict[str, tuple[Situation, Policy, Decision]] = {
     "agreed in stage 1": (situation(0, sure(0.75, 3)), ASK, Accept(3)),
@@ -58,6 +59,8 @@ ROWS: dict[str, tuple[Situation, Policy, Decision]] = {
     "offline": (situation(0, HALF, offers=OFFLINE), AUTO, GiveUp("refused", "offline", 0)),
     "offline, another round": (situation(0, HALF, 0, offers=OFFLINE), AUTO, SampleMore("refused")),
     "stage 1 does not repeat what a plan can mend": (situation(0, HALF, 0), AUTO, PLANNED),
+    "stage 1 draws again where tests will tell": (situation(0, FAILED, 0), AUTO, SampleMore("unsure")),
+    "stage 1 has drawn again, and all fail their tests": (situation(0, FAILED), AUTO, PLANNED),
     "too dear": (situation(0, HALF, available_nusd=8_999), AUTO, GiveUp("over-budget", best=0)),
     "a plan that cannot be followed up is not bought": (
         situation(0, HALF, available_nusd=10_999), AUTO, Escalate(2, "unsure", 9_000, ask=False)
@@ -73,6 +76,8 @@ ROWS: dict[str, tuple[Situation, Policy, Decision]] = {
     "stage 2 is still unsure": (situation(1, sure(0.25)), AUTO, Escalate(2, "unsure", 9_000, ask=False)),
     "stage 2 is hopeless: all differ": (situation(1, TORN, 0), AUTO, HOPELESS),
     "stage 2 is hopeless: none is of use": (situation(1, NONE, 0), AUTO, HOPELESS),
+    "stage 2 draws again where tests will tell": (situation(1, FAILED, 0), AUTO, SampleMore("unsure")),
+    "stage 2 has drawn again, and all fail their tests": (situation(1, FAILED), AUTO, HOPELESS),
     "stage 2 is hopeless, and the user wants to stop": (
         situation(1, TORN, 0), Policy("auto", when_hopeless="stop"), GiveUp("hopeless", best=0)
     ),

@@ -1,7 +1,11 @@
 """Which plans go on from one stage to the next."""
 
+from dataclasses import replace
+
+import pytest
+
 from cope_lsp.cascade.confidence import Judged
-from cope_lsp.cascade.plan import Plan, Plans, handed_on, memory_key
+from cope_lsp.cascade.plan import USER, Plan, Plans, handed_on, memory_key, not_refuted
 
 
 def goal(text: str) -> Plan:
@@ -35,6 +39,26 @@ def test_a_guideline_joins_the_goal() -> None:
     both = Plans(goal=GOALS[0]).joined_by(guideline)
     assert both == Plans(GOALS[0], guideline)
     assert both.joined_by(goal("another")) == Plans(goal("another"), guideline)
+
+
+SORT = Plan("guideline", "Sort, then take the first.", "large")
+BOTH = Plans(GOALS[0], SORT)
+
+
+@pytest.mark.parametrize(("drafts", "kept"), [
+    ([Judged("a", "failed"), Judged("b", "failed"), Judged(None)], Plans()),
+    ([Judged("a", "failed"), Judged("b", "passed")], BOTH),
+    ([Judged("a", "failed"), Judged(None)], BOTH),  # one draft may be bad by itself
+    ([Judged("a"), Judged("b")], BOTH),  # no test ran
+    ([], BOTH),
+])  # fmt: skip
+def test_a_plan_that_tests_refuted_is_not_handed_on(drafts: list[Judged], kept: Plans) -> None:
+    assert not_refuted(BOTH, drafts) == kept
+
+
+def test_what_the_user_said_is_always_handed_on() -> None:
+    mine = replace(SORT, author=USER)
+    assert not_refuted(Plans(GOALS[0], mine), [Judged("a", "failed")] * 2) == Plans(guideline=mine)
 
 
 def test_what_was_wrong_belongs_to_what_a_plan_is_remembered_under() -> None:

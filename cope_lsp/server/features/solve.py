@@ -24,7 +24,7 @@ from lsprotocol import types
 
 from cope_lsp.cascade.code import CodeTask
 from cope_lsp.cascade.outcome import Outcome
-from cope_lsp.cascade.plan import Plan, PlanKind, Plans
+from cope_lsp.cascade.plan import USER, Plan, PlanKind, Plans
 from cope_lsp.context.target import CHARACTERS_MAX, target_at
 from cope_lsp.errors import CopeError
 from cope_lsp.server.applying import apply_if_wanted
@@ -134,7 +134,7 @@ def _plan(wish: Wish, kind: PlanKind, known: Plan | None) -> Plan | None:
     theirs = " ".join(known.text.split()) if known else ""
     if known is not None and text in {"", theirs}:
         return Plan(kind, theirs, known.author)
-    return Plan(kind, text, "user") if text else None
+    return Plan(kind, text, USER) if text else None
 
 
 async def _found(ls: CopeServer, job: _Job) -> dict[str, Any] | None:
