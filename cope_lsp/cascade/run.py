@@ -338,12 +338,11 @@ class _Cascade:
         """Return the plans that the next stage begins with, and what is wrong with most drafts so far."""
         complaints = Counter(each.complaint for each in self.assessed if each.complaint)
         complaint = complaints.most_common(1)[0][0] if complaints else ""
-        judged, goals = [each.judged for each in self.assessed], [each.goal for each in self.drafts]
-        if self.stages[self.stage].planner == "large":
+        judged = [each.judged for each in self.assessed]
+        if self.plans != NO_PLANS:
             return not_refuted(self.plans, judged), complaint
-        if not self.hand_on:
-            return self.plans, complaint
-        return (self.plans if self.plans.goal else handed_on(judged, goals)), complaint
+        goals = [each.goal for each in self.drafts]
+        return (handed_on(judged, goals) if self.hand_on else NO_PLANS), complaint
 
     async def _known_plan(self) -> Plan | None:
         return await asyncio.to_thread(self.memory.recall, memory_key(self.family.key, self._leaving()[1]))

@@ -1,6 +1,7 @@
 """The understudy: how a model without a chat template reads what the planner asks a hosted one."""
 
 import ast
+from dataclasses import replace
 
 from cope_lsp.cascade import planner, prompts
 from cope_lsp.cascade.executor import BODY_ENDS
@@ -16,7 +17,8 @@ def read(asked: Asked) -> Reading:
     if parts is None:
         return as_it_stands(asked)
     if asked.system == planner.SYSTEM:
-        return Reading(prompts.plain(parts, "guideline"), stop=("\n",))
+        # A guideline is asked for as if it were alone: it was trained so, and the goal may be wrong.
+        return Reading(prompts.plain(replace(parts, goal=""), "guideline"), stop=("\n",))
     return Reading(prompts.plain(parts, "code"), stop=BODY_ENDS, opening=f"{parts.signature}\n")
 
 
@@ -45,8 +47,7 @@ def _parts(passage: str, sections: dict[str, str]) -> prompts.Parts | None:
         context="".join(above),
         signature=_signature(last),
         docstring=" ".join(filter(None, (said, sections.get("Task:", "")))),
-        # A guideline is asked for as if it were alone: it was trained so, and the goal may be wrong.
-        goal=sections.get("Goal:", "") if "Guideline:" in sections else "",
+        goal=sections.get("Goal:", ""),
         guideline=sections.get("Guideline:", ""),
     )
 

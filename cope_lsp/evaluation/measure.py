@@ -1,4 +1,4 @@
-"""Statistics of rates and costs: intervals, the chance of k tries, paired differences, many tests at once.
+"""Statistics of rates and costs: intervals, paired differences, many tests at once.
 
 Nothing here depends on a clock, and on chance only with a seed that is fixed: equal trials, equal numbers.
 """
@@ -78,14 +78,6 @@ def accuracy(scores: Sequence[float]) -> Rate:
     if all(score in {0.0, 1.0} for score in scores):
         return wilson(int(sum(scores)), len(scores))
     return mean(scores)
-
-
-def pass_at_k(samples: int, right: int, k: int) -> float:
-    """Return the chance that one of `k` of the `samples` is right (Chen et al. 2021, without bias)."""
-    if not 1 <= k <= samples:
-        msg = f"k is {k}; there are {samples} samples"
-        raise ValueError(msg)
-    return 1.0 - comb(samples - right, k) / comb(samples, k)
 
 
 def mean(values: Sequence[float], *, resamples: int = 2_000, seed: int = 0) -> Rate:

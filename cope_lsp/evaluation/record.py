@@ -83,12 +83,19 @@ class Setting:
     """Whether the goal behind the majority goes on to the next stage."""
     rounds: int = 0
     """How many times a stage of the small model may draw its samples again: `cascade.extra_rounds`."""
+    when_hopeless: Literal["go-on", "stop"] = "go-on"
+    """Whether the large model writes what the small one cannot under its plan: `cascade.when_hopeless`."""
     tests: int = 0
     """How many visible tests a check may run; 0: none."""
     tries: int = 1
     """How often a large model may try alone."""
     fitted: str = ""
     """Of a router: a digest of all that it was fitted to."""
+    executor: Literal["small", "large"] = "small"
+    """Of one draft under one plan: who writes it."""
+    planner: Literal["none", "small", "large", "author"] = "none"
+    """Who writes the plan; the author is who made the task, and knows what is meant."""
+    plan: Literal["goal", "guideline"] = "guideline"
 
 
 @dataclass(frozen=True, slots=True)

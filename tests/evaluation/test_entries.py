@@ -37,7 +37,7 @@ def test_a_group_stands_for_different_methods(group: str) -> None:
 
 
 def test_what_is_named_twice_is_run_once() -> None:
-    assert [name for name, _ in entries("small-alone, all,small-alone,")] == list(METHODS)
+    assert [name for name, _ in entries("small-alone, all,small-alone,")] == list(GROUPS["all"])
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,8 @@ def test_what_is_named_twice_is_run_once() -> None:
         ("cope-checks:passed_on=maybe", "yes or no"),
         ("cope-checks:rounds=10", "a whole number from 0 to 9"),
         ("large-tries:tries=0", "a whole number from 1 to 9"),
+        ("cope-checks:when_hopeless=maybe", "go-on or stop"),
+        ("planned:planner=magic", "none, small, large or author"),
     ],
 )
 def test_what_cannot_be_meant_is_said(text: str, said: str) -> None:

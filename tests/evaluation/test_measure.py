@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from cope_lsp.evaluation.measure import (
     mcnemar,
     mean,
     paired,
-    pass_at_k,
     quantile,
     ratio,
     wilson,
@@ -37,21 +35,6 @@ def test_wilsons_interval(passed: int, count: int, low: float, high: float) -> N
 def test_without_tasks_nothing_is_known() -> None:
     assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
     assert (mean([]).low, mean([]).high) == (0.0, 1.0)
-
-
-@pytest.mark.parametrize("samples", [1, 2, 5, 8])
-def test_the_chance_of_k_tries_is_that_of_all_ways_to_choose_them(samples: int) -> None:
-    for right in range(samples + 1):
-        drafts = [index < right for index in range(samples)]
-        for k in range(1, samples + 1):
-            chosen = [any(choice) for choice in combinations(drafts, k)]
-            assert pass_at_k(samples, right, k) == pytest.approx(sum(chosen) / len(chosen))
-
-
-@pytest.mark.parametrize("k", [0, 4])
-def test_more_tries_than_samples_are_refused(k: int) -> None:
-    with pytest.raises(ValueError, match="3 samples"):
-        pass_at_k(3, 1, k)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from cope_lsp.evaluation.record import Call, Record, Trial
 from cope_lsp.evaluation.tasks import Task, read, write
-from cope_lsp.evaluation.trials.methods import METHODS
+from cope_lsp.evaluation.trials.entries import GROUPS
 from cope_lsp.ledger.ledger import Ledger
 from cope_lsp.models import catalog
 from tests.cli.conftest import Shell, are_gone, descendants
@@ -72,7 +72,7 @@ def plain(record: Record) -> list[Trial]:
 
 
 def by_method(record: Record) -> dict[str, list[Trial]]:
-    return {name: [each for each in record.trials.values() if each.method == name] for name in METHODS}
+    return {name: [each for each in record.trials.values() if each.method == name] for name in GROUPS["all"]}
 
 
 def calls_of(record: Record, trial: Trial) -> list[Call]:
@@ -87,7 +87,7 @@ def reserved(shell: Shell, out: str = "out.jsonl") -> Counter[str]:
 
 def test_every_method_has_a_trial_of_every_task(whole: Shell) -> None:
     trials = by_method(record_of(whole))
-    assert {name: len(found) for name, found in trials.items()} == dict.fromkeys(METHODS, TASKS)
+    assert {name: len(found) for name, found in trials.items()} == dict.fromkeys(GROUPS["all"], TASKS)
     orders = {tuple(each.task for each in found) for found in trials.values()}
     assert len(orders) == 1  # they can be compared task by task
 
@@ -99,6 +99,7 @@ def test_methods_ask_whom_they_say(whole: Shell) -> None:
         for name, found in by_method(record).items()
     }
     assert roles["small-alone"] == {("small",)}
+    assert {role for asked in roles["offline"] for role in asked} == {"small"}
     assert roles["large-alone"] == {("large",)}
     assert roles["large-own-plan"] == {("large", "large")}
     assert roles["plans-only"] == {("large", "small")}
@@ -106,7 +107,10 @@ def test_methods_ask_whom_they_say(whole: Shell) -> None:
     assert roles["scored-cascade"] <= {("small",), ("small", "large")}
     assert roles["verify-only"] <= {("small", "large"), ("small", "large", "large")}
     assert all(
-        "small" in asked for name in METHODS if name.startswith(("cope", "cascade")) for asked in roles[name]
+        "small" in asked
+        for name in GROUPS["all"]
+        if name.startswith(("cope", "cascade"))
+        for asked in roles[name]
     )
 
 
@@ -118,7 +122,9 @@ def test_a_trial_says_who_answered_and_what_it_cost(whole: Shell) -> None:
         assert (trial.stage == 0) == (trial.answer == "")
         assert trial.nusd == sum(call.nusd for call in large)
         assert trial.nusd == trial.tokens_in_large * 2_000 + trial.tokens_out_large * 10_000
-        assert trial.large == ("" if trial.method == "small-alone" else Path(catalog.STANDIN).stem)
+        assert trial.large == (
+            "" if trial.method in {"small-alone", "offline"} else Path(catalog.STANDIN).stem
+        )
         assert trial.stage != 3 or large
         assert trial.right <= bool(trial.answer)
     assert {trial.stage for trial in by_method(record)["small-alone"]} == {1}
@@ -378,7 +384,10 @@ _TWINS = {"one": ("assert peak([1, 2]) == 2",), "other": ("assert peak([]) == 7"
         (("--method", "magic"), "there is no method magic; known are small-alone"),
         (("--method", "small-alone", "--small", "gone.gguf"), "gone.gguf cannot be read"),
         (("--method", "large-alone", "--price-in", "2"), "--price-in and --price-out belong together"),
-        (("--method", "small-alone", "--ray", "nowhere:1"), "Ray"),
+        (
+            ("--method", "small-alone", "--ray", "127.0.0.1:1"),
+            "there is no Ray cluster at 127.0.0.1:1; start one",
+        ),
     ],
 )
 def test_what_cannot_be_run_is_said(shell: Shell, arguments: Sequence[str], said: str) -> None:

@@ -214,7 +214,7 @@ class Bench:
 def _config(settings: BenchSettings) -> Config:
     plain: Mapping[str, Any] = dict(settings.hosted)
     timeout = {"hosted_timeout_s": TIMEOUT_S} if settings.stand_in else {}
-    fixed: Mapping[str, Any] = {"cascade_escalate": "auto", "cascade_when_hopeless": "go-on"}
+    fixed: Mapping[str, Any] = {"cascade_escalate": "auto"}
     return Config(**{**plain, **timeout, **fixed})
 
 

@@ -7,7 +7,9 @@ files at the same paths. A budget is divided among them, since their ledgers do 
 import asyncio
 import logging
 import os
+import sys
 import tempfile
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from cope_lsp.evaluation.trials.bench import Bench, BenchSettings
 from cope_lsp.evaluation.trials.trial import Unit, set_up
 from cope_lsp.evaluation.trials.worker import converter, ended, row_of
 
+FOUND_S_MAX = 15.0
 _ABSENT = 'Ray is not installed; install it: pip install "cope-lsp[ray]"'
 
 
@@ -43,6 +46,7 @@ class Cluster:
             import ray  # noqa: PLC0415 - heavy, and not here as a rule
         except ImportError as error:
             raise CopeError(_ABSENT) from error
+        await self._find()
         try:
             await asyncio.to_thread(
                 ray.init,
@@ -69,6 +73,25 @@ class Cluster:
             for actor in actors:
                 ray.kill(actor)
         return self._missing
+
+    async def _find(self) -> None:
+        """Look for the cluster, in a process of its own: where there is none, Ray ends ours after minutes."""
+        if self.address.startswith("ray://"):
+            return  # Ray's client, which says so by itself
+        command = (sys.executable, "-m", "ray.scripts.scripts", "status", "--address", self.address)
+        looking = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=DEVNULL)
+        try:
+            async with asyncio.timeout(FOUND_S_MAX):
+                found = await looking.wait() == 0
+        except TimeoutError:
+            found = False
+        finally:
+            if looking.returncode is None:
+                looking.kill()
+                await looking.wait()
+        if not found:
+            msg = f"there is no Ray cluster at {self.address}; start one: ray start --head"
+            raise CopeError(msg)
 
     async def _work(self, actor: Any, waiting: Iterator[Unit]) -> None:
         for unit in waiting:

@@ -6,10 +6,17 @@ from typing import Any
 
 from cope_lsp.errors import CopeError
 from cope_lsp.evaluation.record import Setting
-from cope_lsp.evaluation.trials.methods import METHODS, VISIBLE_TESTS_MAX
+from cope_lsp.evaluation.trials.methods import METHODS, PLANNED, VISIBLE_TESTS_MAX
+
+_PLANNERS = ("none", "small:plan=goal", "small", "large", "author:plan=goal", "author")
 
 GROUPS = {
-    "all": tuple(METHODS),
+    "all": tuple(name for name in METHODS if name != PLANNED),
+    "plans": tuple(
+        f"{PLANNED}:executor={executor}:planner={planner}"
+        for executor in ("small", "large")
+        for planner in _PLANNERS
+    ),
     "ablations": (
         "cope-consensus:stage_1=none",
         "cope-consensus:stage_1=guideline",
@@ -25,11 +32,19 @@ GROUPS = {
         "cope-checks:samples=2",
         "cope-checks:samples=4",
         "cope-checks:tests=1",
-        "cascade-no-plans:tests=3",
-        "cascade-self-planned:tests=3",
+        "cope-checks:rounds=0",
+        "cope-checks:rounds=3",
+        "cope-checks:samples=16:rounds=3",
+        "cope-checks:when_hopeless=stop",
+        "cope-checks:samples=16:rounds=3:when_hopeless=stop",
+        "offline:samples=16:rounds=3",
+        "cascade-no-plans:tests=3:rounds=1",
+        "cascade-no-plans:tests=3:samples=16:rounds=3",
+        "cascade-self-planned:tests=3:rounds=1",
+        "cascade-self-planned:tests=3:samples=16:rounds=3",
     ),
 }
-"""Names for many methods at once."""
+"""Names for many methods at once. Baselines with tests draw as many local drafts as COPE with checks."""
 
 SAMPLES_MAX = 16
 
@@ -86,19 +101,31 @@ _EXPECTED = {
     "thresholds": "as many numbers from 0 to 1 as the method has by default, with / between them",
     "stage_1": "goal, guideline or none",
     "passed_on": "yes or no",
+    "when_hopeless": "go-on or stop",
+    "executor": "small or large",
+    "planner": "none, small, large or author",
+    "plan": "goal or guideline",
+}
+
+_WORDS = {
+    "stage_1": {"goal", "guideline", "none"},
+    "when_hopeless": {"go-on", "stop"},
+    "executor": {"small", "large"},
+    "planner": {"none", "small", "large", "author"},
+    "plan": {"goal", "guideline"},
 }
 
 
 def _read(setting: Setting, key: str, text: str) -> tuple[Any, bool]:
     """Return the value that a text means, and whether it is within bounds."""
+    if words := _WORDS.get(key):
+        return text, text in words
     match key:
         case "thresholds":
             shares = tuple(float(part) for part in text.split("/"))
             return shares, len(shares) == len(setting.thresholds) and all(0 <= each <= 1 for each in shares)
         case "temperature":
             return float(text), 0 < float(text) <= 2
-        case "stage_1":
-            return text, text in {"goal", "guideline", "none"}
         case "passed_on":
             return text == "yes", text in {"yes", "no"}
         case "samples":

@@ -16,8 +16,9 @@ from cope_lsp.cascade.outcome import EscalationAsked, Outcome
 from cope_lsp.cascade.plan import Plan, Plans
 from cope_lsp.checks.base import Check
 from cope_lsp.egress.redact import redact
-from cope_lsp.errors import HostedFailedError
+from cope_lsp.errors import CopeError, HostedFailedError
 from cope_lsp.evaluation.record import Evidence, Setting, Stage
+from cope_lsp.evaluation.tasks import Task
 from cope_lsp.evaluation.trials.bench import Examined
 from cope_lsp.evaluation.trials.retry import VERIFY_SYSTEM, complaint
 from cope_lsp.evaluation.trials.tape import Tape, TapedModel
@@ -27,6 +28,7 @@ SEED_STEP = 100_000
 """Between two seeds of a run: the product counts up from one for each draft, round and stage."""
 
 NO_PLANS = Plans()
+AUTHOR = "author"
 _LARGE = decide.Stage("large", "large", "guideline", samples=1, threshold=0.0)
 _ONE_DRAFT = decide.Stage("large", "small", "guideline", samples=1, threshold=0.0)
 """Without plans to begin with, a stage that the large model plans for is one without any plan."""
@@ -42,6 +44,8 @@ class Scene:
     seed: int
     predicted: float | None
     """How likely the small model is right alone, as a router foretells it from the task's text."""
+    author: Plans
+    """The plans of whoever made the task; no method but `planned` sees them."""
     assistant: Examined
     small: TapedModel
     tape: Tape
@@ -89,7 +93,11 @@ async def cascade(scene: Scene, stages: Sequence[decide.Stage], plans: Plans = N
     async def agreed(_asked: EscalationAsked) -> bool:
         return True  # the user said so once, for the whole run
 
-    scene.assistant.config = replace(scene.assistant.config, cascade_extra_rounds=scene.setting.rounds)
+    scene.assistant.config = replace(
+        scene.assistant.config,
+        cascade_extra_rounds=scene.setting.rounds,
+        cascade_when_hopeless=scene.setting.when_hopeless,
+    )
     outcome: Outcome | None = None
     solving = scene.assistant.solve(
         scene.code, scene.checks, agreed, plans,
@@ -124,7 +132,6 @@ async def _agreeing(scene: Scene, stage: decide.Stage, place: int, plans: Plans,
 
 def _reached(outcome: Outcome, stage: decide.Stage) -> Reached:
     plans = outcome.plans
-    texts = tuple(plan.text for plan in (plans.goal, plans.guideline) if plan)
     draft = outcome.draft.text if outcome.draft else ""
     is_planned = stage.planner == "large" and plans.guideline is not None
     by_large = 3 if stage.executor == "large" else 2 if is_planned else 1
@@ -137,8 +144,12 @@ def _reached(outcome: Outcome, stage: decide.Stage) -> Reached:
         accepted=outcome.status == "solved",
         confidence=value,
         estimator=estimator if value is not None else "",
-        plans=texts,
+        plans=_texts(plans),
     )
+
+
+def _texts(plans: Plans) -> tuple[str, ...]:
+    return tuple(plan.text for plan in (plans.goal, plans.guideline) if plan)
 
 
 def _stage(number: int) -> Stage:
@@ -156,6 +167,11 @@ def _first(setting: Setting) -> decide.Stage:
 async def small_alone(scene: Scene) -> Reached:
     """One greedy draft without a plan."""
     return await cascade(scene, (_ONE_DRAFT,))
+
+
+async def offline(scene: Scene) -> Reached:
+    """The first stage alone, as without a network."""
+    return await cascade(scene, (_first(scene.setting),))
 
 
 async def cope(scene: Scene) -> Reached:
@@ -178,6 +194,42 @@ async def without_plans(scene: Scene) -> Reached:
 async def plans_only(scene: Scene) -> Reached:
     """The large model plans every task, the small one writes one greedy draft under it."""
     return await cascade(scene, (_ONE_DRAFT,), await _guideline(scene))
+
+
+async def planned(scene: Scene) -> Reached:
+    """One greedy draft under one plan: a cell of the paper's tables of planners and executors."""
+    setting = scene.setting
+    own = decide.Stage("small", "small", setting.plan, samples=1, threshold=0.0)
+    if (setting.executor, setting.planner) == ("small", "small"):
+        return await cascade(scene, (own,))
+    plans = await _plans(scene, own)
+    return await (
+        large_alone(scene, plans) if setting.executor == "large" else cascade(scene, (_ONE_DRAFT,), plans)
+    )
+
+
+async def _plans(scene: Scene, own: decide.Stage) -> Plans:
+    """Return the one plan that the setting asks for."""
+    match scene.setting.planner:
+        case "none":
+            return NO_PLANS
+        case "large" if scene.setting.plan == "guideline":
+            return await _guideline(scene)
+        case "large":
+            raise CopeError("the product asks a large model for guidelines alone: plan=guideline")
+        case "small":
+            plans = [each.goal async for each in scene.family.draw(own, NO_PLANS, samples=1, seed=0)]
+            return NO_PLANS.joined_by(plans[0]) if plans and plans[0] else NO_PLANS
+    found = scene.author.goal if scene.setting.plan == "goal" else scene.author.guideline
+    if found is None:
+        raise CopeError("these tasks come without plans of their author")
+    return NO_PLANS.joined_by(found)
+
+
+def authors_plans(task: Task) -> Plans:
+    """Return the plans that a task comes with."""
+    goal, guideline = Plan("goal", task.goal, AUTHOR), Plan("guideline", task.guideline, AUTHOR)
+    return Plans(goal if task.goal else None, guideline if task.guideline else None)
 
 
 # -- what asks for itself --------------------------------------------------------------------------------
@@ -209,7 +261,7 @@ def _written(draft: Draft, assessed: Assessed, plans: Plans) -> Reached:
         accepted=assessed.judged.answer is not None and tests != "failed",
         confidence=None if tests == "unknown" else float(tests == "passed"),
         estimator="" if tests == "unknown" else "tests",
-        plans=(plans.guideline.text,) if plans.guideline else (),
+        plans=_texts(plans),
     )
 
 
@@ -275,12 +327,16 @@ async def scored(scene: Scene) -> Reached:
 # -- the table ---------------------------------------------------------------------------------------------
 
 _DRAWN = frozenset({"samples", "thresholds", "temperature", "tests", "rounds", "stage_1"})
-_COPE = _DRAWN | {"passed_on"}
+_COPE = _DRAWN | {"passed_on", "when_hopeless"}
 _PAPER = Setting(thresholds=(0.75, 0.5))
 VISIBLE_TESTS_MAX = 3
+PLANNED = "planned"
 
 METHODS = {
     "small-alone": Method(small_alone, Setting(samples=1, stage_1="none"), frozenset(), uses_large=False),
+    "offline": Method(
+        offline, Setting(thresholds=(0.75,), tests=VISIBLE_TESTS_MAX, rounds=1), _DRAWN, uses_large=False
+    ),
     "large-alone": Method(large_alone, Setting(samples=0, stage_1="none"), frozenset()),
     "large-own-plan": Method(large_own_plan, Setting(samples=0, stage_1="none"), frozenset()),
     "large-tries": Method(
@@ -302,5 +358,10 @@ METHODS = {
     "cascade-no-plans": Method(without_plans, Setting(stage_1="none", thresholds=(0.75,)), _DRAWN),
     "cascade-self-planned": Method(without_large_plans, _PAPER, _COPE),
     "cope-consensus": Method(cope, _PAPER, _COPE),
-    "cope-checks": Method(cope, replace(_PAPER, tests=VISIBLE_TESTS_MAX), _COPE),
+    "cope-checks": Method(cope, replace(_PAPER, tests=VISIBLE_TESTS_MAX, rounds=1), _COPE),
+    PLANNED: Method(
+        planned,
+        Setting(samples=1, stage_1="none"),
+        frozenset({"executor", "planner", "plan"}),
+    ),
 }

@@ -14,7 +14,7 @@ from cope_lsp.evaluation.record import Call, Entrant, Record, Row, Setting, Tria
 from cope_lsp.evaluation.score import Score, score
 from cope_lsp.evaluation.tasks import Task
 from cope_lsp.evaluation.trials.bench import Bench, BenchSettings
-from cope_lsp.evaluation.trials.methods import METHODS, Reached, Scene
+from cope_lsp.evaluation.trials.methods import METHODS, Reached, Scene, authors_plans
 from cope_lsp.evaluation.trials.tape import MissingCallError, Tape, Tell
 
 CHECK_TIMEOUT_S = 5.0
@@ -87,6 +87,7 @@ async def _trial(bench: Bench, task: Task, wanted: Wanted, scores: dict[str, Sco
             setting=wanted.setting,
             seed=wanted.seed,
             predicted=wanted.predicted,
+            author=authors_plans(task),
             assistant=bench.assistant,
             small=bench.small,
             tape=bench.tape,
