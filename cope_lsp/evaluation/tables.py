@@ -58,9 +58,9 @@ def comparison_tables(found: Comparison) -> list[Table]:
             (
                 change.label,
                 f"{change.difference.count}",
-                _rate(change.before),
-                _rate(change.after),
-                _points(change.difference),
+                rate(change.before),
+                rate(change.after),
+                points(change.difference),
                 f"{change.difference.won}",
                 f"{change.difference.lost}",
                 _p(change.difference.p),
@@ -147,7 +147,7 @@ def _accuracy_table(found: Findings) -> Table:
             (
                 f"{row.label} *" if row.is_on_front else row.label,
                 f"{row.accuracy.count}",
-                _rate(row.accuracy),
+                rate(row.accuracy),
                 _estimate(row.usd_per_1000, _usd),
                 _estimate(row.relative_cost, _percent),
             )
@@ -165,7 +165,7 @@ def _difference_table(found: Findings) -> Table:
             (
                 row.label,
                 f"{row.against.count}",
-                _points(row.against),
+                points(row.against),
                 f"{row.against.won}",
                 f"{row.against.lost}",
                 _p(row.against.p),
@@ -218,9 +218,9 @@ def _wording_table(rows: Sequence[Row]) -> Table:
                 row.wording,
                 row.label,
                 f"{row.accuracy.count}",
-                _rate(row.accuracy),
+                rate(row.accuracy),
                 _usd(row.usd_per_1000.value),
-                _points(row.against),
+                points(row.against),
                 _p(row.p_holm),
             )
             for row in rows
@@ -243,7 +243,7 @@ def _calibration_table(judgements: Sequence[Judgement]) -> Table:
 def _calibration_cells(found: Calibration) -> Iterator[str]:
     yield f"{found.count}"
     yield _percent(found.confidence)
-    yield _rate(found.right)
+    yield rate(found.right)
     yield _estimate(found.error, _percent)
     yield _percent(found.by_chance)
     yield _p(found.p)
@@ -268,15 +268,17 @@ def _taken(found: Calibration, level: float) -> str:
     return f"{_percent(taken.right.value)} ({_percent(taken.share)})" if taken else "-"
 
 
-def _rate(rate: Rate) -> str:
-    return f"{_percent(rate.value)} [{_percent(rate.low)}, {_percent(rate.high)}]" if rate.count else "-"
+def rate(found: Rate) -> str:
+    """Return a share in percent, with its interval."""
+    return f"{_percent(found.value)} [{_percent(found.low)}, {_percent(found.high)}]" if found.count else "-"
 
 
 def _estimate(found: Estimate | None, said: Any) -> str:
     return f"{said(found.value)} [{said(found.low)}, {said(found.high)}]" if found else "-"
 
 
-def _points(difference: Difference | None) -> str:
+def points(difference: Difference | None) -> str:
+    """Return a difference in points of percent, with its interval."""
     if difference is None:
         return "-"
     low, high = 100 * difference.low, 100 * difference.high

@@ -1,6 +1,7 @@
 """The tasks of the family: fair, different, and never shown to training when they are held out."""
 
 import ast
+import os
 import random
 import re
 import shutil
@@ -159,6 +160,15 @@ def test_tasks_are_written_for_the_evaluation(tmp_path: Path) -> None:
     assert [task.reference for task in written] == [task.body for task in drawn("held-out")[:5]]
     assert all(task.visible_tests and len(task.hidden_tests) >= 10 for task in written)
     assert family_main([str(tmp_path / "nowhere" / "tasks.jsonl"), "--tasks", "1"]) == 1
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert family_main([str(pipe), "--tasks", "1"]) == 1
+    assert "is no file" in capsys.readouterr().err
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_tasks_have_one_two_or_three_operations_as_planned() -> None:

@@ -17,6 +17,9 @@ from training.family.task import Part, Split
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the tasks; a kill leaves no half of them."""
     asked = _parser().parse_args(arguments)
+    if asked.file.exists() and not asked.file.is_file():
+        print(f"{asked.file} is no file; name one that may be replaced", file=sys.stderr)
+        return 1
     drawn = tasks(asked.split, asked.tasks, asked.seed, part=asked.part)
     fresh = asked.file.with_name(f"{asked.file.name}.new")
     try:

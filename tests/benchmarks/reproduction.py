@@ -1,0 +1,252 @@
+"""The paper's tables beside our own: `python -m tests.benchmarks.reproduction FOLDER --mbpp FILE`.
+
+The pair of models that are trained here (`training/`) solves held-out tasks of the family, and MBPP where its
+file is named, by all methods. What was asked is kept in FOLDER, so a second run asks nothing. The tables go
+into docs/evaluation.md, between the two marks.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cope_lsp.evaluation.findings import findings, read_trials
+from cope_lsp.evaluation.measure import Difference, accuracy, paired, ratio
+from cope_lsp.evaluation.pictures import pictures
+from cope_lsp.evaluation.record import Trial
+from cope_lsp.evaluation.tables import Table, as_markdown, points, rate, tables
+from cope_lsp.evaluation.trials.entries import GROUPS, entries
+from cope_lsp.evaluation.variants import Variant, variants
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "evaluation.md"
+BEGIN, END = "<!-- reproduction: begin -->", "<!-- reproduction: end -->"
+TASKS = 1_000
+FAMILY_METHODS, MBPP_METHODS = "all,plans,ablations", "all"
+
+PLANNED_PERCENT = {
+    ("large", "none", "guideline"): 73.8,
+    ("large", "large", "guideline"): 76.2,
+    ("large", "small", "guideline"): 69.6,
+    ("small", "none", "guideline"): 25.2,
+    ("small", "large", "guideline"): 36.4,
+    ("small", "small", "guideline"): 23.2,
+    ("small", "small", "goal"): 30.2,
+}
+"""Accuracy in the paper by executor, planner and plan: MATH-500, GPT-mini and Llama-1B."""
+
+METHODS_PERCENT = {
+    "large-own-plan": (75.6, 435),
+    "cope-consensus": (74.4, 212),
+    "cascade-no-plans": (71.2, 265),
+    "plans-only": (56.8, 101),
+    "verify-only": (52.2, 769),
+}
+"""Accuracy and cost in the paper: MATH-500, with EXAONE-3.5-2.4B as the small model."""
+
+MAIN = "cope-checks"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The variants of one run."""
+
+    all: tuple[Variant, ...]
+
+    @classmethod
+    def of(cls, trials: Sequence[Trial]) -> "Found":
+        return cls(tuple(variants(trials)))
+
+    def named(self, text: str) -> Variant:
+        """Return what `eval run` makes of a method's name with its settings."""
+        ((method, setting),) = entries(text)
+        return next(
+            each
+            for each in self.all
+            if each.method == method and (each.setting == setting or method == "router")
+        )
+
+    def trials(self, named: Sequence[str]) -> list[Trial]:
+        return [trial for text in named for trial in self.named(text).trials]
+
+
+def run(tasks: Path, out: Path, methods: str, *more: str) -> None:
+    """Run what is missing, in view of whoever waits."""
+    command = (Path(sys.executable).with_name("cope-lsp"), "eval", "run", tasks, "--out", out)
+    small = ROOT / "cope_lsp" / "models" / "embedded" / "cope-nano-v1.gguf"
+    large = ROOT / "training" / "nano-large" / "cope-nano-large-v1.gguf"
+    pair = ("--small", small, "--large", large)
+    subprocess.run([*command, "--method", methods, *pair, *more], check=True)
+
+
+def planner_table(found: Found) -> Table:
+    """Return who plans and who writes, in the paper and here."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for name in GROUPS["plans"]:
+            variant = found.named(name)
+            setting = variant.setting
+            plain = found.named(f"planned:executor={setting.executor}:planner=none")
+            key = (setting.executor, setting.planner, setting.plan)
+            is_plain = setting.planner == "none"
+            known = PLANNED_PERCENT.get(key)
+            before = PLANNED_PERCENT[setting.executor, "none", "guideline"]
+            yield (
+                setting.executor,
+                "nobody" if is_plain else setting.planner,
+                "" if is_plain else setting.plan,
+                "" if known is None else f"{known:.1f}",
+                "" if known is None or is_plain else f"{known - before:+.1f}",
+                rate(accuracy(list(variant.scores.values()))),
+                "" if is_plain else points(_against(variant, plain)),
+                "" if is_plain else f"{_against(variant, plain).p:.2g}",
+            )
+
+    return Table(
+        "Who plans, and who writes",
+        ("executor", "planner", "plan", "paper %", "points", "here %", "points", "p"),
+        tuple(rows()),
+        "paper: MATH-500, large is GPT-mini, small Llama-1B; here: one greedy draft; author: who made the "
+        "tasks and knows what is meant; points: against the same executor without a plan",
+        words=3,
+    )
+
+
+def method_table(found: Found) -> Table:
+    """Return the methods of the paper's main table, in the paper and here."""
+    base_paper = METHODS_PERCENT["large-own-plan"][1]
+    base = found.named("large-own-plan")
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for name, (percent, cost) in METHODS_PERCENT.items():
+            variant = found.named(name)
+            yield (
+                name,
+                f"{percent:.1f}",
+                f"{100 * cost / base_paper:.0f}",
+                rate(accuracy(list(variant.scores.values()))),
+                _relative_cost(variant, base),
+            )
+
+    return Table(
+        "The paper's methods",
+        ("method", "paper %", "cost, % of the first", "here %", "cost, % of the first"),
+        tuple(rows()),
+        "paper: MATH-500, EXAONE-3.5-2.4B and GPT-mini",
+    )
+
+
+def rival_table(found: Found, rivals: Sequence[tuple[str, str]]) -> Table:
+    """Return how COPE with checks does against baselines that draw as many local drafts."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for ours, theirs in rivals:
+            one, other = found.named(ours), found.named(theirs)
+            difference = _against(one, other)
+            yield (
+                ours,
+                theirs,
+                points(difference),
+                f"{difference.won}",
+                f"{difference.lost}",
+                f"{difference.p:.2g}",
+                _relative_cost(one, other),
+            )
+
+    return Table(
+        "COPE with checks against each rival, task by task",
+        ("COPE", "rival", "points", "won", "lost", "p", "its cost, % of the rival's"),
+        tuple(rows()),
+        "p: McNemar's exact test, of each pair by itself",
+        words=2,
+    )
+
+
+def _against(one: Variant, other: Variant) -> Difference:
+    digests = list(one.scores)
+    return paired([one.scores[each] for each in digests], [other.scores[each] for each in digests])
+
+
+def _relative_cost(one: Variant, other: Variant) -> str:
+    mine, theirs = (each.by_task(lambda trial: float(trial.nusd)) for each in (one, other))
+    found = ratio(list(mine.values()), [theirs[digest] for digest in mine])
+    return f"{100 * found.value:.0f}" if found else "-"
+
+
+WIDE = "samples=16:rounds=3"
+RIVALS = (
+    (MAIN, "large-alone"),
+    (MAIN, "large-tries"),
+    (MAIN, "offline"),
+    (MAIN, "cascade-no-plans:tests=3:rounds=1"),
+    (MAIN, "cascade-self-planned:tests=3:rounds=1"),
+    (f"{MAIN}:{WIDE}", "large-alone"),
+    (f"{MAIN}:{WIDE}", f"offline:{WIDE}"),
+    (f"{MAIN}:{WIDE}", f"cascade-no-plans:tests=3:{WIDE}"),
+    (f"{MAIN}:{WIDE}", f"cascade-self-planned:tests=3:{WIDE}"),
+    (f"{MAIN}:{WIDE}:when_hopeless=stop", "large-alone"),
+    (f"{MAIN}:{WIDE}:when_hopeless=stop", f"offline:{WIDE}"),
+)
+
+
+def family_section(trials: Sequence[Trial]) -> Iterator[str]:
+    """Yield the tables of the family."""
+    found = Found.of(trials)
+    yield as_markdown([planner_table(found), method_table(found)])
+    methods = findings(found.trials(GROUPS["all"]))
+    yield as_markdown(_chosen(tables(methods), "Accuracy", "Against", "Who answered", "Calibration"))
+    yield as_markdown([rival_table(found, RIVALS)])
+    changed = findings(found.trials(("large-alone", "cope-consensus", MAIN, "offline", *GROUPS["ablations"])))
+    yield as_markdown(_chosen(tables(changed), "Accuracy"))
+    yield as_markdown(
+        _chosen(tables(findings(found.trials(("large-alone", "small-alone", MAIN)))), "By wording")
+    )
+
+
+def mbpp_section(trials: Sequence[Trial]) -> Iterator[str]:
+    """Yield the tables of MBPP."""
+    yield as_markdown(_chosen(tables(findings(trials)), "Accuracy"))
+
+
+def _chosen(made: Sequence[Table], *titles: str) -> list[Table]:
+    return [table for table in made if table.title.startswith(titles)]
+
+
+def written(page: str, body: str) -> str:
+    """Return a page with another text between the marks."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert begin, f"the page has no {BEGIN}"
+    assert end, f"the page has no {END}"
+    return f"{before}{BEGIN}\n\n{body.strip()}\n\n{END}{after}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what is missing, and write the tables."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.reproduction", description=__doc__)
+    parser.add_argument("folder", type=Path, help="for tasks, records and pictures")
+    parser.add_argument("--mbpp", type=Path, metavar="FILE", help="sanitized-mbpp.json")
+    parser.add_argument("--tasks", type=int, default=TASKS, help="of the family")
+    parser.add_argument("--jobs", default="2")
+    parser.add_argument("--page", type=Path, default=PAGE, help="where the marks are")
+    asked = parser.parse_args(arguments)
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    family, record = asked.folder / "family.jsonl", asked.folder / "family-run.jsonl"
+    make = (sys.executable, "-m", "training.family", family, "--tasks", str(asked.tasks))
+    subprocess.run(make, check=True, cwd=ROOT)
+    run(family, record, FAMILY_METHODS, "--jobs", asked.jobs)
+    trials = read_trials([record])
+    parts = [f"## {asked.tasks:,} held-out tasks of the family", *family_section(trials)]
+    if asked.mbpp:
+        mbpp = asked.folder / "mbpp-run.jsonl"
+        run(asked.mbpp, mbpp, MBPP_METHODS, "--visible", "1", "--jobs", asked.jobs)
+        parts += ["## MBPP", *mbpp_section(read_trials([mbpp]))]
+    for name, picture in pictures(findings(Found.of(trials).trials(GROUPS["all"]))).items():
+        (asked.folder / name).write_text(picture, "utf-8")
+    asked.page.write_text(written(asked.page.read_text("utf-8"), "\n\n".join(parts)), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
