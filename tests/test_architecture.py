@@ -79,7 +79,7 @@ MAY_CONNECT = {
     "checks/cage/keeper.py": {"a module whose name is computed"},
     "egress/completions.py": {"httpx2", "ssl"},
     "egress/download.py": {"httpx2", "ssl"},
-    "egress/gate.py": {"httpx2"},
+    "egress/gate.py": {"httpx2", "ssl"},
     "egress/keyring_child.py": {"keyring"},
     "egress/loopback.py": {"h11", "http", "start_server"},
     "egress/offline.py": {"socket"},
@@ -88,8 +88,8 @@ MAY_CONNECT = {
     "models/faults.py": {"anthropic", "httpx2", "ssl"},
     "models/standin.py": {"http"},
 }
-"""All that knows the network. `faults.py`, and the others of ssl, name exceptions only, `standin.py` a few
-codes; `claude.py` is handed its transport. What `checks` imports by a computed name is imported in a cage."""
+"""All that knows the network. `faults.py`, and the others of ssl, name exceptions or a type only, `standin.py`
+a few codes; `claude.py` is handed its transport. What `checks` imports by a computed name is imported in a cage."""
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

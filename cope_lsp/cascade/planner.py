@@ -5,10 +5,11 @@ shown one definition and what is known of it, never a file.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cope_lsp.cascade import dialogue
-from cope_lsp.egress.redact import redact
+from cope_lsp.egress.redact import Redacted, redact
 from cope_lsp.errors import HostedRefusedError
 from cope_lsp.models.question import Purpose, Question
 
@@ -72,7 +73,13 @@ def _question(system: str, brief: Brief, workspace: Path, file: Path, purpose: P
     if len(text) > CHARACTERS_MAX:
         msg = f"the definition and the instruction have {len(text)} characters of at most {CHARACTERS_MAX}"
         raise HostedRefusedError("too-large", f"{msg}; ask for a smaller part")
-    return Question(system, redact(text), workspace, purpose, (file,))
+    return Question(system, _redacted(text), workspace, purpose, (file,))
+
+
+@lru_cache(maxsize=8)
+def _redacted(text: str) -> Redacted:
+    """Return a text without secrets. The same question is priced at each decision before it is asked."""
+    return redact(text)
 
 
 def _joined(text: str) -> str:

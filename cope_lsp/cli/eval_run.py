@@ -5,10 +5,12 @@ import asyncio
 import hashlib
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import astuple, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -28,7 +30,7 @@ from cope_lsp.evaluation.trials.cluster import Cluster
 from cope_lsp.evaluation.trials.entries import GROUPS, entries
 from cope_lsp.evaluation.trials.methods import METHODS
 from cope_lsp.evaluation.trials.pool import Pool
-from cope_lsp.evaluation.trials.run import Programme, RunUnits, taken
+from cope_lsp.evaluation.trials.run import Programme, taken
 from cope_lsp.evaluation.trials.tape import Identity
 from cope_lsp.ledger.prices import PriceGap, PriceTable, Rates
 from cope_lsp.models import catalog
@@ -109,24 +111,30 @@ def _run(arguments: argparse.Namespace, config: Config, folder: Path) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task("trials", total=programme.missing(record))
+        made = count()
 
         def done(trial: Trial) -> None:
+            next(made)
             progress.update(bar, advance=1, description=trial.method)
 
+        place = _place(arguments, settings, folder, taken(record, done))
+        began = time.monotonic()
         try:
-            asyncio.run(programme.run(record, _runner(arguments, settings, folder, taken(record, done))))
+            asyncio.run(programme.run(record, place.run))
         except KeyboardInterrupt:
             print("stopped; what was done is kept, and the same command goes on from there", file=sys.stderr)
             return _INTERRUPTED
+    print(place.spent.told(next(made), time.monotonic() - began), file=sys.stderr)
     return 0
 
 
-def _runner(
+def _place(
     arguments: argparse.Namespace, settings: BenchSettings, folder: Path, take: Callable[[Row], None]
-) -> RunUnits:
+) -> Pool | Cluster:
+    """Return where units are run."""
     if arguments.ray:
-        return Cluster(settings, arguments.jobs, arguments.ray, take).run
-    return Pool(settings, arguments.jobs, folder, take).run
+        return Cluster(settings, arguments.jobs, arguments.ray, take)
+    return Pool(settings, arguments.jobs, folder, take)
 
 
 def _count(text: str) -> int:

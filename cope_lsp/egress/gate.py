@@ -6,8 +6,10 @@ bytes are looked at when the request is about to be sent, whatever was checked b
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,7 @@ class Gate:
             step = "to allow it, in its folder: cope-lsp consent allow"
             msg = f"nothing of this project may be sent to {endpoint}; {step}"
             raise HostedRefusedError("no-consent", msg)
+        _trusted()  # here, in a thread, and not when the client is made
 
     def client(self, parcel: Parcel, waits: Waits, *, key: str = "") -> httpx2.AsyncClient:
         """Return a client for one request. It follows no redirect and reads nothing of the environment.
@@ -99,13 +102,21 @@ class Gate:
             waits: its deadlines.
             key: the endpoint's API key, which goes into its header and must not be in the body; "": none.
         """
-        inner = httpx2.AsyncHTTPTransport(trust_env=False, retries=0, proxy=self._proxy or None)
+        inner = httpx2.AsyncHTTPTransport(
+            verify=_trusted(), trust_env=False, retries=0, proxy=self._proxy or None
+        )
         return httpx2.AsyncClient(
             transport=_OneRequest(inner, self, parcel, key),
             timeout=httpx2.Timeout(waits.read_s, connect=waits.connect_s),
             follow_redirects=False,
             trust_env=False,
         )
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return whom clients trust. To read the certificates takes 30 ms, in which no key would be answered."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 class _OneRequest(httpx2.AsyncBaseTransport):

@@ -19,6 +19,7 @@ from cope_lsp.models.catalog import embedded_path
 from tests.benchmarks import (
     cages,
     context,
+    evaluation,
     large_file,
     load,
     money,
@@ -47,6 +48,7 @@ OF_THE_PROGRAM: dict[str, Callable[[int], list[Measurement]]] = {
     "context": context.measure,
     "large-file": large_file.measure,
     "replay": replay.measure,
+    "evaluation": evaluation.measure,
 }
 OF_A_MODEL = {
     "throughput": throughput.measure,

@@ -315,6 +315,7 @@ def test_a_budget_stops_the_run_and_a_larger_one_goes_on(shell: Shell) -> None:
     assert "goes on with a larger --budget" in done.stderr
     record = record_of(shell)
     assert 0 < len(record.trials) < TASKS
+    assert reserved(shell) == Counter(settled=len(record.trials))  # what waited behind was not begun
     record = ran(shell, "out.jsonl", "large-alone", "--budget", "1")
     assert len(record.trials) == TASKS
     assert reserved(shell) == Counter(settled=TASKS)

@@ -9,17 +9,19 @@ import logging
 import os
 import sys
 import tempfile
+import time
 from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cope_lsp.errors import CopeError
+from cope_lsp.errors import CopeError, SandboxUnavailableError
 from cope_lsp.evaluation.record import Row
 from cope_lsp.evaluation.trials.bench import Bench, BenchSettings
-from cope_lsp.evaluation.trials.trial import Unit, set_up
-from cope_lsp.evaluation.trials.worker import converter, ended, row_of
+from cope_lsp.evaluation.trials.spent import Spent
+from cope_lsp.evaluation.trials.trial import Unit, opened
+from cope_lsp.evaluation.trials.worker import converter, ended, row_of, spent_of
 
 FOUND_S_MAX = 15.0
 _ABSENT = 'Ray is not installed; install it: pip install "cope-lsp[ray]"'
@@ -33,6 +35,8 @@ class Cluster:
     jobs: int
     address: str
     take: Callable[[Row], None]
+    spent: Spent = field(default_factory=Spent)
+    """By all its processes; how long they take to end is not known."""
     _missing: list[str] = field(default_factory=list)
 
     async def run(self, units: Sequence[Unit]) -> Sequence[str]:
@@ -94,6 +98,13 @@ class Cluster:
             raise CopeError(msg)
 
     async def _work(self, actor: Any, waiting: Iterator[Unit]) -> None:
+        spent = Spent()
+        with spent.on("start"):
+            if error := await actor.open.remote():
+                raise CopeError(error)
+        spent.total = spent.start
+        self.spent.join(spent)
+        ready, spent = time.monotonic(), Spent()
         for unit in waiting:
             async for reference in actor.run.options(num_returns="streaming").remote(asdict(unit)):
                 said = await reference
@@ -101,8 +112,11 @@ class Cluster:
                     self.take(row)
                 elif "missing" in said:
                     self._missing += said["missing"]
+                    spent = spent_of(said)
                 else:
                     raise CopeError(said.get("budget") or said["error"])
+            spent.total = time.monotonic() - ready
+        self.spent.join(spent)
         await actor.close.remote()
 
 
@@ -118,12 +132,19 @@ class Station:
         self._bench: Bench | None = None
         self._said: asyncio.Queue[dict[str, Any]] | None = None
 
+    async def open(self) -> str:
+        """Make the bench; return why there can be none, or ""."""
+        try:
+            self._bench = await opened(self._settings, self._tell)
+        except SandboxUnavailableError as error:
+            return str(error)
+        return ""
+
     async def run(self, unit: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """Run a unit; yield what a worker would say."""
+        """Run a unit, after `open`; yield what a worker would say."""
+        assert self._bench is not None
         said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._said = said
-        if self._bench is None:
-            self._bench = set_up(self._settings, self._tell)
         work = asyncio.create_task(ended(self._bench, converter.structure(unit, Unit)))
         work.add_done_callback(lambda done: said.put_nowait(done.result()))
         is_over = False

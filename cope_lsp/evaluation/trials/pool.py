@@ -3,17 +3,20 @@
 import asyncio
 import json
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cope_lsp.engine.child import kill_child
 from cope_lsp.errors import CopeError
 from cope_lsp.evaluation.record import Row
 from cope_lsp.evaluation.trials.bench import BenchSettings
+from cope_lsp.evaluation.trials.spent import Spent
 from cope_lsp.evaluation.trials.trial import Unit
-from cope_lsp.evaluation.trials.worker import row_of
+from cope_lsp.evaluation.trials.worker import row_of, spent_of
 
 LINE_BYTES_MAX = 1 << 27
 FAREWELL_S = 30.0
@@ -30,6 +33,8 @@ class Pool:
     """For a home of each process."""
     take: Callable[[Row], None]
     """Is given each row as it comes."""
+    spent: Spent = field(default_factory=Spent)
+    """By all processes; what one that was stopped has not told of counts nowhere."""
     _missing: list[str] = field(default_factory=list)
 
     async def run(self, units: Sequence[Unit]) -> Sequence[str]:
@@ -54,18 +59,35 @@ class Pool:
         return self._missing
 
     async def _work(self, number: int, waiting: Iterator[Unit]) -> None:
-        process = await self._start(number)
+        around, inside = Spent(), Spent()
+        with around.on("start"):
+            process = await self._start(number)
         try:
-            settings = replace(self.settings, home=str(self.folder / f"home-{number}"))
-            if settings.stand_in:
-                settings = replace(settings, workspace=settings.home)
-                await asyncio.to_thread(Path(settings.home).mkdir, parents=True, exist_ok=True)
-            _send(process, asdict(settings))
-            for unit in waiting:
-                _send(process, asdict(unit))
-                await self._hear(process)
+            with around.on("start"):
+                await self._make_ready(process, number)
+            ready = time.monotonic()
+            is_busy = _send_next(process, waiting)
+            while is_busy:
+                # One is always sent ahead, so that the process does not wait for us.
+                is_busy = _send_next(process, waiting)
+                said = await self._hear(process)
+                self._missing += said["missing"]
+                inside = spent_of(said)
+                inside.total = time.monotonic() - ready
         finally:
-            await self._dismiss(process)
+            with around.on("start"):
+                await self._dismiss(process)
+            around.total = around.start
+            self.spent.join(around)
+            self.spent.join(inside)
+
+    async def _make_ready(self, process: Process, number: int) -> None:
+        settings = replace(self.settings, home=str(self.folder / f"home-{number}"))
+        if settings.stand_in:
+            settings = replace(settings, workspace=settings.home)
+            await asyncio.to_thread(Path(settings.home).mkdir, parents=True, exist_ok=True)
+        _send(process, asdict(settings))
+        await self._hear(process)
 
     async def _start(self, number: int) -> Process:
         with (self.folder / f"worker-{number}.log").open("wb") as log:
@@ -74,18 +96,17 @@ class Pool:
                 stdin=PIPE, stdout=PIPE, stderr=log, start_new_session=True, limit=LINE_BYTES_MAX,
             )  # fmt: skip
 
-    async def _hear(self, process: Process) -> None:
-        """Take what a process says until its unit is done."""
+    async def _hear(self, process: Process) -> dict[str, Any]:
+        """Take the rows that a process tells; return what it says behind them: it is ready, or is done."""
         assert process.stdout is not None
         while line := await process.stdout.readline():
             said = json.loads(line)
             if row := row_of(said):
                 self.take(row)
-            elif "missing" in said:
-                self._missing += said["missing"]
-                return
+            elif error := said.get("budget") or said.get("error"):
+                raise CopeError(error)
             else:
-                raise CopeError(said.get("budget") or said["error"])
+                return dict(said)
         msg = f"a process of the run ended by itself, {self.folder}/worker-*.log may say why"
         raise CopeError(f"{msg}; what was done is kept")
 
@@ -104,6 +125,14 @@ class Pool:
             pass
         finally:
             kill_child(process)
+
+
+def _send_next(process: Process, waiting: Iterator[Unit]) -> bool:
+    """Send the next unit; return whether there was one."""
+    unit = next(waiting, None)
+    if unit:
+        _send(process, asdict(unit))
+    return unit is not None
 
 
 def _send(process: Process, what: object) -> None:

@@ -22,6 +22,7 @@ from cope_lsp.evaluation.record import (
     generation_key,
     question_key,
 )
+from cope_lsp.evaluation.trials.spent import Spent
 from cope_lsp.models.base import TextModel
 from cope_lsp.models.question import Answer, Question
 from cope_lsp.values import Finish, Generation, ModelInfo, ModelState, Sample, Usage
@@ -57,7 +58,11 @@ class Tape:
     """The calls of the trial at work, in order."""
     drafted_tokens: int = 0
     """Of the drafts that it looked at."""
+    spent: Spent = field(default_factory=Spent)
+    """By all trials together."""
     _writing: set["asyncio.Task[Call]"] = field(default_factory=set)
+    _has_asked: bool = False
+    """The large model."""
 
     def begin(self, asked: str) -> None:
         """Forget what the last trial used."""
@@ -115,6 +120,7 @@ class Tape:
         )
 
     async def _asked(self, who: Identity, key: str, question: Question, ask: Ask) -> Call:
+        began = time.monotonic()
         try:
             answer = await ask(question)
         except HostedRefusedError as error:
@@ -124,6 +130,11 @@ class Tape:
         except HostedFailedError as error:
             msg = f"the large model failed ({error}); the same command goes on when it is well"
             raise CopeError(msg) from error
+        self.spent.add("models", answer.seconds)
+        if not self._has_asked:
+            # Before its first question a process starts a stand-in, opens ledgers and loads an SDK.
+            self._has_asked = True
+            self.spent.add("start", time.monotonic() - began - answer.seconds)
         failure = "" if answer.text else "the answer holds no text"
         said = (Said(answer.text, answer.output_tokens, answer.stop_reason),) if answer.text else ()
         tokens = answer.input_tokens, 0, answer.output_tokens
@@ -160,7 +171,9 @@ class TapedModel:
         if entrant is None:
             if self._tape.is_closed:
                 raise MissingCallError("what the small model says of itself")
-            entrant = Entrant(self.who.name, self.who.digest, await self._model.info())
+            with self._tape.spent.on("start"):
+                info = await self._model.info()
+            entrant = Entrant(self.who.name, self.who.digest, info)
             self._tape.write(Row(entrant=entrant))
         return entrant.info
 
@@ -189,15 +202,19 @@ class TapedModel:
         return replace(generation, sampling=replace(generation.sampling, temperature=self.temperature))
 
     async def _drawn(self, key: str, wanted: Generation) -> Call:
+        if self._model.state != "ready":
+            with self._tape.spent.on("start"):
+                await self._model.info()
         started = time.monotonic()
         samples: dict[int, Sample] = {}
         usage = Usage(0, 0, 0, 0.0, 0.0)
-        async with aclosing(self._model.generate(wanted)) as answers:
-            async for answer in answers:
-                if isinstance(answer, Usage):
-                    usage = answer
-                else:
-                    samples[answer.index] = answer
+        with self._tape.spent.on("models"):
+            async with aclosing(self._model.generate(wanted)) as answers:
+                async for answer in answers:
+                    if isinstance(answer, Usage):
+                        usage = answer
+                    else:
+                        samples[answer.index] = answer
         if len(samples) < wanted.samples or any(each.finish == "deadline" for each in samples.values()):
             msg = f"the small model took longer than {wanted.limits.deadline_s:.0f} s for its drafts"
             raise CopeError(msg)

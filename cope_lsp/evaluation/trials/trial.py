@@ -48,9 +48,19 @@ class Unit:
         return sum(map(len, self.wanted))
 
 
-def set_up(settings: BenchSettings, tell: Tell) -> Bench:
-    """Return a bench that tells its rows."""
-    return Bench.set_up(settings, Tape(Record(None), tell, settings.is_closed))
+async def opened(settings: BenchSettings, tell: Tell) -> Bench:
+    """Return a bench that tells its rows.
+
+    Raises:
+        SandboxUnavailableError: there is no safe place to run drafts.
+    """
+    bench = Bench.set_up(settings, Tape(Record(None), tell, settings.is_closed))
+    try:
+        await bench.sandbox.probe()
+    except BaseException:
+        await bench.close()
+        raise
+    return bench
 
 
 async def work(bench: Bench, unit: Unit) -> list[str]:
@@ -80,9 +90,10 @@ async def _trial(bench: Bench, task: Task, wanted: Wanted, scores: dict[str, Sco
     bench.tape.begin(task.asked)
     bench.small.temperature = wanted.setting.temperature
     timer = Timer()
-    async with checks(bench, task, wanted.setting.tests, timer) as used:
+    code = code_task(task, Path(bench.settings.workspace))
+    async with checks(bench, code, task, wanted.setting.tests, timer) as used:
         scene = Scene(
-            code=code_task(task, Path(bench.settings.workspace)),
+            code=code,
             checks=used,
             setting=wanted.setting,
             seed=wanted.seed,
@@ -93,8 +104,10 @@ async def _trial(bench: Bench, task: Task, wanted: Wanted, scores: dict[str, Sco
             tape=bench.tape,
         )
         reached = await METHODS[wanted.method].run(scene)
+    bench.tape.spent.add("checks", timer.seconds)
     if reached.draft not in scores:
-        (scores[reached.draft],) = await score(task, (reached.draft,), bench.sandbox)
+        with bench.tape.spent.on("checks"):
+            (scores[reached.draft],) = await score(task, (reached.draft,), bench.sandbox)
     trial = _as_trial(bench, task, wanted, reached, scores[reached.draft])
     return replace(trial, checks_seconds=timer.seconds)
 
@@ -168,9 +181,10 @@ class Timed:
 
 
 @asynccontextmanager
-async def checks(bench: Bench, task: Task, tests: int, timer: Timer) -> AsyncGenerator[list[Check], None]:
+async def checks(
+    bench: Bench, code: CodeTask, task: Task, tests: int, timer: Timer
+) -> AsyncGenerator[list[Check], None]:
     """Prepare the product's checks, and `tests` of the task's visible tests in the place of a project's."""
-    code = code_task(task, Path(bench.settings.workspace))
     async with bench.assistant.checks(code, with_tests=False) as found:
         shown = task.visible_tests[:tests]
         suite: Iterable[Check] = (

@@ -13,11 +13,12 @@ from typing import Any, BinaryIO
 
 from cattrs.preconf.json import make_converter
 
-from cope_lsp.errors import CopeError
+from cope_lsp.errors import CopeError, SandboxUnavailableError
 from cope_lsp.evaluation.record import Row
 from cope_lsp.evaluation.trials.bench import Bench, BenchSettings
 from cope_lsp.evaluation.trials.purse import BudgetReachedError
-from cope_lsp.evaluation.trials.trial import Unit, set_up, work
+from cope_lsp.evaluation.trials.spent import Spent
+from cope_lsp.evaluation.trials.trial import Unit, opened, work
 from cope_lsp.stdio import claim_stdio
 
 converter = make_converter()
@@ -34,11 +35,13 @@ def main() -> None:
 
 async def _serve(source: BinaryIO, sink: BinaryIO) -> None:
     lines: asyncio.Queue[bytes] = asyncio.Queue()
+    over = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def read() -> None:
         for line in source:
             loop.call_soon_threadsafe(lines.put_nowait, line)
+        loop.call_soon_threadsafe(over.set)
         loop.call_soon_threadsafe(lines.put_nowait, b"")
 
     def say(what: dict[str, Any]) -> None:
@@ -46,38 +49,57 @@ async def _serve(source: BinaryIO, sink: BinaryIO) -> None:
         sink.flush()
 
     threading.Thread(target=read, daemon=True).start()
-    settings = converter.structure(json.loads(await lines.get()), BenchSettings)
-    bench = set_up(settings, lambda row: say({"row": asdict(row)}))
+    first = await lines.get()
+    if not first:
+        return
+    settings = converter.structure(json.loads(first), BenchSettings)
     try:
-        await _units(bench, lines, say)
+        bench = await opened(settings, lambda row: say({"row": asdict(row)}))
+    except SandboxUnavailableError as error:
+        say({"error": str(error)})
+        return
+    try:
+        say({"ready": True})
+        await _units(bench, lines, over, say)
     except BrokenPipeError:
         pass  # whoever started us is gone
     finally:
         await bench.close()
 
 
-async def _units(bench: Bench, lines: "asyncio.Queue[bytes]", say: Say) -> None:
-    waiting = asyncio.create_task(lines.get())
-    while line := await waiting:
-        waiting = asyncio.create_task(lines.get())
-        unit = asyncio.create_task(ended(bench, converter.structure(json.loads(line), Unit)))
-        await asyncio.wait({unit, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if not unit.done():  # the input ended, since nothing else is sent while a unit is at work
+async def _units(bench: Bench, lines: "asyncio.Queue[bytes]", over: asyncio.Event, say: Say) -> None:
+    """Run units until one fails, or the input ends; what is at work or still waiting then is left."""
+    ending = asyncio.create_task(over.wait())
+    is_well = True
+    while is_well:
+        unit = asyncio.create_task(_next(bench, lines))
+        await asyncio.wait({unit, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if over.is_set():
             unit.cancel()
             await asyncio.gather(unit, return_exceptions=True)
             return
         say(unit.result())
+        is_well = "missing" in unit.result()
+
+
+async def _next(bench: Bench, lines: "asyncio.Queue[bytes]") -> dict[str, Any]:
+    return await ended(bench, converter.structure(json.loads(await lines.get()), Unit))
 
 
 async def ended(bench: Bench, unit: Unit) -> dict[str, Any]:
     """Run a unit; return how it ended."""
     try:
-        await bench.sandbox.probe()
-        return {"missing": await work(bench, unit)}
+        missing = await work(bench, unit)
+        return {"missing": missing, "spent": asdict(bench.tape.spent)}
     except BudgetReachedError as error:
         return {"budget": str(error)}
     except CopeError as error:
         return {"error": str(error)}
+
+
+def spent_of(said: dict[str, Any]) -> Spent:
+    """Return where the time of a bench went so far, as it says at the end of a unit."""
+    return converter.structure(said["spent"], Spent)
 
 
 def row_of(said: dict[str, Any]) -> Row | None:
