@@ -88,8 +88,9 @@ MAY_CONNECT = {
     "models/faults.py": {"anthropic", "httpx2", "ssl"},
     "models/standin.py": {"http"},
 }
-"""All that knows the network. `faults.py`, and the others of ssl, name exceptions or a type only, `standin.py`
-a few codes; `claude.py` is handed its transport. What `checks` imports by a computed name is imported in a cage."""
+"""All that knows the network. `faults.py`, and the others of ssl, name exceptions or types only, `standin.py`
+a few codes; `claude.py` is handed its transport. What `checks` imports by names that it computes is imported
+in a cage."""
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -145,8 +145,10 @@ class CodeFamily:
         )
 
     def _brief(self, plans: Plans, complaint: str) -> planner.Brief:
+        # As the small model sees it: who does not know what is imported plans and writes around it.
+        imports = f"{self.task.target.imports}\n\n" if self.task.target.imports else ""
         return planner.Brief(
-            passage=passage(self.task.text, self.task.target.line),
+            passage=imports + passage(self.task.text, self.task.target.line),
             instruction=self.task.instruction,
             goal=plans.goal.text if plans.goal else "",
             guideline=plans.guideline.text if plans.guideline else "",

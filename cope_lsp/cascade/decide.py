@@ -124,7 +124,8 @@ def decide(now: Situation, policy: Policy, stages: Sequence[Stage] = STAGES) -> 
     if not _is_complete(sure, stage):
         return Wait()
     hopeless = now.stage > 0 and _is_hopeless(sure, stage.samples * (now.rounds + 1))
-    may_repeat = stage.executor == "small" and now.rounds < policy.extra_rounds
+    # One sample is greedy: drawn again it is the same.
+    may_repeat = stage.executor == "small" and stage.samples > 1 and now.rounds < policy.extra_rounds
     # Another draft is free. More votes seldom end otherwise, but a plan that was paid for is worth a try; and
     # where tests tell, one draft that passes is enough, however late it comes.
     if may_repeat and (sure.estimator == "tests" or (now.stage > 0 and not hopeless)):

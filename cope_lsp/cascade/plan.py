@@ -48,10 +48,10 @@ def not_refuted(plans: Plans, drafts: Sequence[Judged]) -> Plans:
     """Return the plans of a stage that are handed on: all, or the user's own where tests refuted the others.
 
     When all that was written under a plan fails the tests, it misses what is wanted, and whoever goes on is
-    better off without it. The paper, which has no tests, hands on each plan. One draft refutes no plan.
+    better off without it. The paper, which has no tests, hands on each plan. One answer refutes no plan.
     """
-    tested = [each.tests for each in drafts if each.answer is not None and each.tests != "unknown"]
-    if len(tested) < 2 or "passed" in tested:
+    tested = {each.answer: each.tests for each in drafts if each.answer and each.tests != "unknown"}
+    if len(tested) < 2 or "passed" in tested.values():
         return plans
     kept = (plan if plan and plan.author == USER else None for plan in (plans.goal, plans.guideline))
     return Plans(*kept)

@@ -330,7 +330,9 @@ class _Cascade:
         plans, complaint = self._leaving()
         if self.stages[place].executor == "small":
             return self.family.plan_question(plans, complaint)
-        if imagined and plans.guideline is None:
+        between = self.stages[self.stage + 1 : place]
+        may_be_planned = any((each.planner, each.executor) == ("large", "small") for each in between)
+        if imagined and may_be_planned and plans.guideline is None:
             plans = plans.joined_by(Plan("guideline", "x" * GUIDELINE_CHARACTERS, ""))
         return self.family.draft_question(plans, complaint)
 

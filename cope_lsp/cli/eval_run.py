@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,8 +23,9 @@ from cope_lsp.egress.endpoint import endpoint_of
 from cope_lsp.errors import CopeError
 from cope_lsp.evaluation import tasks
 from cope_lsp.evaluation.lines import Lines
-from cope_lsp.evaluation.record import Record, Row, Trial
+from cope_lsp.evaluation.record import Conditions, Record, Row, Trial
 from cope_lsp.evaluation.tasks import Task
+from cope_lsp.evaluation.trials import conditions
 from cope_lsp.evaluation.trials.bench import BenchSettings, rates_of
 from cope_lsp.evaluation.trials.cluster import Cluster
 from cope_lsp.evaluation.trials.entries import GROUPS, entries
@@ -32,6 +33,7 @@ from cope_lsp.evaluation.trials.methods import METHODS
 from cope_lsp.evaluation.trials.pool import Pool
 from cope_lsp.evaluation.trials.run import Programme, taken
 from cope_lsp.evaluation.trials.tape import Identity
+from cope_lsp.evaluation.trials.worker import PAID
 from cope_lsp.ledger.prices import PriceGap, PriceTable, Rates
 from cope_lsp.models import catalog
 
@@ -71,7 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--jobs", type=_count, default=1, metavar="N", help="processes, each with its own models (1)")
     add("--ray", metavar="ADDRESS", help="spread the tasks over this Ray cluster instead")
     add("--gpu-layers", type=int, default=0, metavar="N", help="as model.gpu_layers, for both files")
-    add("--budget", type=amount_nusd, metavar="USD", help="a hard limit for the run")
+    add(
+        "--budget", type=amount_nusd, metavar="USD", help="a hard limit for the run; --large hosted needs one"
+    )
     add("--price-in", type=Decimal, metavar="USD", help="of a stand-in, per million tokens")
     add("--price-out", type=Decimal, metavar="USD", help="default: as the configured hosted model")
     add(
@@ -101,12 +105,19 @@ def run(arguments: argparse.Namespace, config: Config) -> int:
 
 def _run(arguments: argparse.Namespace, config: Config, folder: Path) -> int:
     record = Record.open(arguments.out)
-    for path in arguments.calls:
-        _take_calls(record, path)
     named = tuple(entries(arguments.method))
     asks_large = any(METHODS[name].uses_large for name, _ in named)
-    settings = _settings(arguments, config, record, asks_large=asks_large)
+    others = [_peeked(path) for path in arguments.calls]
+    settings = _settings(arguments, config, (record, *others), asks_large=asks_large)
     settings = replace(settings, purse=str(folder / "ledger"))
+    now = Conditions(conditions.code(), settings.stand_in_rates)
+    conditions.hold(record, now)
+    for other in others:
+        conditions.take_calls(record, other, now)
+    for paid in folder.glob(f"home-*/{PAID}"):  # the run before may have been killed before it heard of them
+        for row in Lines(paid, Row).read():
+            record.add(row)
+        paid.unlink()
     programme = Programme(_tasks(arguments), named, arguments.seed, settings)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -117,7 +128,7 @@ def _run(arguments: argparse.Namespace, config: Config, folder: Path) -> int:
             next(made)
             progress.update(bar, advance=1, description=trial.method)
 
-        place = _place(arguments, settings, folder, taken(record, done))
+        place = _place(arguments, settings, folder, record, done)
         began = time.monotonic()
         try:
             asyncio.run(programme.run(record, place.run))
@@ -129,11 +140,16 @@ def _run(arguments: argparse.Namespace, config: Config, folder: Path) -> int:
 
 
 def _place(
-    arguments: argparse.Namespace, settings: BenchSettings, folder: Path, take: Callable[[Row], None]
+    arguments: argparse.Namespace,
+    settings: BenchSettings,
+    folder: Path,
+    record: Record,
+    done: Callable[[Trial], None],
 ) -> Pool | Cluster:
     """Return where units are run."""
+    take = taken(record, done)
     if arguments.ray:
-        return Cluster(settings, arguments.jobs, arguments.ray, take)
+        return Cluster(settings, arguments.jobs, arguments.ray, take, record)
     return Pool(settings, arguments.jobs, folder, take)
 
 
@@ -144,11 +160,11 @@ def _count(text: str) -> int:
     return value
 
 
-def _take_calls(record: Record, path: Path) -> None:
-    """Write the calls of another record down in this one, so that it can be repeated by itself."""
-    for row in Lines(path, Row).peek():
-        if row.trial is None:
-            record.add(row)
+def _peeked(path: Path) -> Record:
+    """Return a record as it is now; somebody may be writing it."""
+    record = Record(path)
+    record.learn(Lines(path, Row).peek())
+    return record
 
 
 def _tasks(arguments: argparse.Namespace) -> tuple[Task, ...]:
@@ -168,10 +184,10 @@ def _showing(task: Task, visible: int) -> Task:
 
 
 def _settings(
-    arguments: argparse.Namespace, config: Config, record: Record, *, asks_large: bool
+    arguments: argparse.Namespace, config: Config, records: Sequence[Record], *, asks_large: bool
 ) -> BenchSettings:
     small_path = (arguments.small or catalog.resolve(config.model_path)).absolute()
-    known = _known(record) if arguments.replay_only else {}
+    known = _known(records) if arguments.replay_only else {}
     small = known.get(("small", small_path.stem)) or _identity(small_path)
     settings = BenchSettings(
         small=str(small_path),
@@ -186,28 +202,34 @@ def _settings(
     if not asks_large:
         return settings
     if arguments.large == HOSTED:
-        return _with_hosted(settings, config)
+        if arguments.budget is None and not arguments.replay_only:
+            raise CopeError("say what a run with a hosted model may cost at most: --budget USD")
+        return replace(_with_hosted(settings, config), file=str(arguments.tasks.absolute()))
     path = Path(arguments.large).absolute() if arguments.large else catalog.standin_path()
     if path is None:
         raise CopeError(
             "name a file that plays the hosted model, --large GGUF, or the real one: --large hosted"
         )
-    large = known.get(("large", path.stem)) or _identity(path)
+    large = known.get(("large", path.stem)) or _identity(path, conditions.reading())
     rates = astuple(_rates(arguments, config))
     return replace(
         settings, large_name=large.name, large_digest=large.digest, stand_in=str(path), stand_in_rates=rates
     )
 
 
-def _known(record: Record) -> dict[tuple[str, str], Identity]:
-    """Return the models of a record by what they were and by their names: to repeat it, no file is needed."""
-    return {(call.role, call.model): Identity(call.model, call.digest) for call in record.calls.values()}
+def _known(records: Sequence[Record]) -> dict[tuple[str, str], Identity]:
+    """Return the models of records by what they were and by their names: repeating needs no file."""
+    calls = (call for record in records for call in record.calls.values())
+    return {(call.role, call.model): Identity(call.model, call.digest) for call in calls}
 
 
-def _identity(path: Path) -> Identity:
+def _identity(path: Path, reading: str = "") -> Identity:
+    """Return who the model in a file is; of a stand-in, also how it reads a question."""
     try:
         with path.open("rb") as file:
-            return Identity(path.stem, hashlib.file_digest(file, "sha256").hexdigest()[:16])
+            digest = hashlib.file_digest(file, "sha256")
+            digest.update(reading.encode())
+            return Identity(path.stem, digest.hexdigest()[:16])
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise CopeError(msg) from error

@@ -56,6 +56,8 @@ class Call:
     """Why there is no answer; "" where there is one."""
     reservation: str = ""
     """Of the ledger; "" for a small model."""
+    sent_bytes: int = 0
+    """Of the question to a large model. A stand-in reads, and charges, less than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +158,20 @@ TrialKey = tuple[str, str, Setting, int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """What must be the same for all trials that one table compares, and is in no trial."""
+
+    code: str
+    """A digest of the code that decides what comes of a trial."""
+    rates: tuple[int, ...] | None = None
+    """What a stand-in is said to cost, as `Rates`; None: none takes part."""
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line: one of these."""
 
+    conditions: Conditions | None = None
     call: Call | None = None
     trial: Trial | None = None
     entrant: Entrant | None = None
@@ -173,6 +186,8 @@ class Record:
     trials: dict[TrialKey, Trial] = field(default_factory=dict)
     entrants: dict[str, Entrant] = field(default_factory=dict)
     """By their digests."""
+    conditions: Conditions | None = None
+    """None: nothing was written yet."""
 
     @classmethod
     def open(cls, path: Path | None) -> "Record":
@@ -210,6 +225,7 @@ class Record:
             (row.call is None or row.call.key in self.calls)
             and (row.trial is None or row.trial.key in self.trials)
             and (row.entrant is None or row.entrant.digest in self.entrants)
+            and (row.conditions is None or row.conditions == self.conditions)
         )
 
     def _take(self, row: Row) -> None:
@@ -219,6 +235,8 @@ class Record:
             self.trials[row.trial.key] = row.trial
         if row.entrant:
             self.entrants[row.entrant.digest] = row.entrant
+        if row.conditions:
+            self.conditions = row.conditions
 
 
 def generation_key(digest: str, wanted: Generation) -> str:

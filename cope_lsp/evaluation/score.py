@@ -27,9 +27,19 @@ async def score(task: Task, drafts: tuple[str, ...], sandbox: Sandbox) -> tuple[
         SandboxUnavailableError: there is no safe place to run them.
     """
     different = list(dict.fromkeys(drafts))
-    reports = await sandbox.run_all([_program(task, draft) for draft in different])
+    reports = [
+        await _report(task, draft, first, sandbox)
+        for draft, first in zip(
+            different, await sandbox.run_all([_program(task, draft) for draft in different]), strict=True
+        )
+    ]
     scores = {draft: _score(task, report) for draft, report in zip(different, reports, strict=True)}
     return tuple(scores[draft] for draft in drafts)
+
+
+async def _report(task: Task, draft: str, first: Report, sandbox: Sandbox) -> Report:
+    """Return what the sandbox says; where it could not tell, as when a cage breaks, it is asked once more."""
+    return first if first.judgement != "unknown" else await sandbox.run(_program(task, draft))
 
 
 def _program(task: Task, draft: str) -> Program:

@@ -52,8 +52,11 @@ class Task:
 
     @property
     def asked(self) -> str:
-        """Return what changes when a model is told something else: tasks may differ in their tests alone."""
-        told = json.dumps([self.kind, self.name, self.context, self.signature, self.docstring, self.suffix])
+        """Return what is the same for all tasks that may tell one of the models the same.
+
+        The small one is shown no more than the signature, the first paragraph and what is imported.
+        """
+        told = json.dumps([self.kind, self.signature, self.docstring.strip().partition("\n\n")[0]])
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def program(self, draft: str) -> str:

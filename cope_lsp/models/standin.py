@@ -55,12 +55,15 @@ def as_it_stands(asked: Asked) -> Reading:
 class StandIn:
     """Serves one model; `read` knows how to put questions to it."""
 
-    def __init__(self, model: TextModel, name: str, read: Reader = as_it_stands) -> None:
+    def __init__(
+        self, model: TextModel, name: str, read: Reader = as_it_stands, deadline_s: float = DEADLINE_S
+    ) -> None:
         self.name = name
         self.requests = 0
         """How many questions were answered."""
         self._model = model
         self._read = read
+        self._deadline_s = deadline_s
         self._server = LoopbackServer(self._answer, _complaint)
 
     async def start(self, port: int = 0) -> str:
@@ -98,14 +101,14 @@ class StandIn:
     async def _draw(self, asked: Asked) -> tuple[Sample, Usage]:
         reading = self._read(asked)
         prompt: Prompt = (Text(reading.text, 1 << 20, "tail"),)
-        limits = Limits(asked.tokens_max, DEADLINE_S, stop=(*reading.stop, *asked.stop))
+        limits = Limits(asked.tokens_max, self._deadline_s, stop=(*reading.stop, *asked.stop))
         wanted = Generation(prompt, limits, Sampling(asked.temperature))
         found: dict[type, Any] = {}
         async with aclosing(self._model.generate(wanted)) as answers:
             async for answer in answers:
                 found[type(answer)] = answer
         if Sample not in found or found[Sample].finish == "deadline":
-            raise RefusedError(HTTPStatus.GATEWAY_TIMEOUT, f"no answer within {DEADLINE_S:.0f} s")
+            raise RefusedError(HTTPStatus.GATEWAY_TIMEOUT, f"no answer within {self._deadline_s:.0f} s")
         sample: Sample = found[Sample]
         return replace(sample, text=reading.opening + sample.text), found[Usage]
 

@@ -9,21 +9,25 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cope_lsp.evaluation.findings import findings, read_trials
-from cope_lsp.evaluation.measure import Difference, accuracy, paired, ratio
+from cope_lsp.evaluation.findings import findings
+from cope_lsp.evaluation.measure import Difference, accuracy, holm, paired, ratio
 from cope_lsp.evaluation.pictures import pictures
-from cope_lsp.evaluation.record import Trial
+from cope_lsp.evaluation.record import Call, Record, Trial
 from cope_lsp.evaluation.tables import Table, as_markdown, points, rate, tables
+from cope_lsp.evaluation.tasks import read
 from cope_lsp.evaluation.trials.entries import GROUPS, entries
 from cope_lsp.evaluation.variants import Variant, variants
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "evaluation.md"
 BEGIN, END = "<!-- reproduction: begin -->", "<!-- reproduction: end -->"
-TASKS = 1_000
+TASKS, SEED = 1_000, "4"
+PRICE_IN, PRICE_OUT = 2, 10
+"""In USD of a million tokens, as a hosted model of middle size costs."""
+BYTES_PER_TOKEN = 4
 FAMILY_METHODS, MBPP_METHODS = "all,plans,ablations", "all"
 
 PLANNED_PERCENT = {
@@ -51,34 +55,53 @@ MAIN = "cope-checks"
 
 @dataclass(frozen=True)
 class Found:
-    """The variants of one run."""
+    """The variants of one run, on the tasks of one file."""
 
     all: tuple[Variant, ...]
+    calls: dict[str, Call]
 
     @classmethod
-    def of(cls, trials: Sequence[Trial]) -> "Found":
-        return cls(tuple(variants(trials)))
+    def of(cls, record: Record, tasks: Path) -> "Found":
+        digests = {task.digest for task in read(tasks)}
+        trials = [trial for trial in record.trials.values() if trial.digest in digests]
+        return cls(tuple(variants(trials)), record.calls)
 
     def named(self, text: str) -> Variant:
-        """Return what `eval run` makes of a method's name with its settings."""
+        """Return what `eval run` makes of a method's name with its settings; exactly one was tried."""
         ((method, setting),) = entries(text)
-        return next(
-            each
-            for each in self.all
-            if each.method == method and (each.setting == setting or method == "router")
+        (found,) = (
+            each for each in self.all if each.method == method and replace(each.setting, fitted="") == setting
         )
+        return found
+
+    def as_sent(self, variant: Variant) -> dict[str, float]:
+        """Return what each task would cost if all that was sent were charged, in USD of a thousand tasks.
+
+        A stand-in reads less than a hosted model is sent: no instructions, and nothing of failed tests.
+        """
+
+        def cost(trial: Trial) -> float:
+            calls = [self.calls[key] for key in trial.calls]
+            large = [call for call in calls if call.role == "large"]
+            read = sum(call.sent_bytes for call in large) / BYTES_PER_TOKEN
+            written = sum(call.output_tokens for call in large)
+            return (read * PRICE_IN + written * PRICE_OUT) / 1_000
+
+        return variant.by_task(cost)
 
     def trials(self, named: Sequence[str]) -> list[Trial]:
         return [trial for text in named for trial in self.named(text).trials]
 
 
-def run(tasks: Path, out: Path, methods: str, *more: str) -> None:
-    """Run what is missing, in view of whoever waits."""
+def run(tasks: Path, out: Path, methods: str, *more: str) -> Found:
+    """Run what is missing, in view of whoever waits; return what is found then."""
     command = (Path(sys.executable).with_name("cope-lsp"), "eval", "run", tasks, "--out", out)
     small = ROOT / "cope_lsp" / "models" / "embedded" / "cope-nano-v1.gguf"
     large = ROOT / "training" / "nano-large" / "cope-nano-large-v1.gguf"
     pair = ("--small", small, "--large", large)
-    subprocess.run([*command, "--method", methods, *pair, *more], check=True)
+    prices = ("--price-in", str(PRICE_IN), "--price-out", str(PRICE_OUT))
+    subprocess.run([*command, "--method", methods, *pair, *prices, *more], check=True)
+    return Found.of(Record.open(out), tasks)
 
 
 def planner_table(found: Found) -> Table:
@@ -142,24 +165,36 @@ def rival_table(found: Found, rivals: Sequence[tuple[str, str]]) -> Table:
     """Return how COPE with checks does against baselines that draw as many local drafts."""
 
     def rows() -> Iterator[tuple[str, ...]]:
-        for ours, theirs in rivals:
-            one, other = found.named(ours), found.named(theirs)
-            difference = _against(one, other)
+        pairs = [(found.named(ours), found.named(theirs)) for ours, theirs in rivals]
+        differences = [_against(one, other) for one, other in pairs]
+        ps = holm([difference.p for difference in differences])
+        for names, (one, other), difference, p in zip(rivals, pairs, differences, ps, strict=True):
             yield (
-                ours,
-                theirs,
+                *names,
                 points(difference),
                 f"{difference.won}",
                 f"{difference.lost}",
                 f"{difference.p:.2g}",
+                f"{p:.2g}",
                 _relative_cost(one, other),
+                _ratio(found.as_sent(one), found.as_sent(other)),
             )
 
     return Table(
         "COPE with checks against each rival, task by task",
-        ("COPE", "rival", "points", "won", "lost", "p", "its cost, % of the rival's"),
+        (
+            "COPE",
+            "rival",
+            "points",
+            "won",
+            "lost",
+            "p",
+            "p (Holm)",
+            "its cost, % of the rival's",
+            "as sent, %",
+        ),
         tuple(rows()),
-        "p: McNemar's exact test, of each pair by itself",
+        "p: McNemar's exact test; as sent: if all that was sent were charged, at four bytes a token",
         words=2,
     )
 
@@ -171,6 +206,10 @@ def _against(one: Variant, other: Variant) -> Difference:
 
 def _relative_cost(one: Variant, other: Variant) -> str:
     mine, theirs = (each.by_task(lambda trial: float(trial.nusd)) for each in (one, other))
+    return _ratio(mine, theirs)
+
+
+def _ratio(mine: dict[str, float], theirs: dict[str, float]) -> str:
     found = ratio(list(mine.values()), [theirs[digest] for digest in mine])
     return f"{100 * found.value:.0f}" if found else "-"
 
@@ -179,21 +218,23 @@ WIDE = "samples=16:rounds=3"
 RIVALS = (
     (MAIN, "large-alone"),
     (MAIN, "large-tries"),
-    (MAIN, "offline"),
+    (MAIN, "offline:rounds=3"),
     (MAIN, "cascade-no-plans:tests=3:rounds=1"),
+    (MAIN, "cascade-no-plans:tests=3:rounds=3:stage_1=goal"),
     (MAIN, "cascade-self-planned:tests=3:rounds=1"),
+    (MAIN, "cascade-self-planned:tests=3:rounds=1:passed_on=no"),
     (f"{MAIN}:{WIDE}", "large-alone"),
-    (f"{MAIN}:{WIDE}", f"offline:{WIDE}"),
-    (f"{MAIN}:{WIDE}", f"cascade-no-plans:tests=3:{WIDE}"),
-    (f"{MAIN}:{WIDE}", f"cascade-self-planned:tests=3:{WIDE}"),
+    (f"{MAIN}:{WIDE}", "offline:samples=16:rounds=7"),
+    (f"{MAIN}:{WIDE}", "cascade-no-plans:tests=3:samples=16:rounds=7:stage_1=goal"),
+    (f"{MAIN}:{WIDE}", "cascade-self-planned:tests=3:samples=16:rounds=3:passed_on=no"),
     (f"{MAIN}:{WIDE}:when_hopeless=stop", "large-alone"),
-    (f"{MAIN}:{WIDE}:when_hopeless=stop", f"offline:{WIDE}"),
+    (f"{MAIN}:{WIDE}:when_hopeless=stop", "offline:samples=16:rounds=7"),
 )
+"""Each draws at least as many local drafts as COPE does, but for large-alone, large-tries and the fourth."""
 
 
-def family_section(trials: Sequence[Trial]) -> Iterator[str]:
+def family_section(found: Found) -> Iterator[str]:
     """Yield the tables of the family."""
-    found = Found.of(trials)
     yield as_markdown([planner_table(found), method_table(found)])
     methods = findings(found.trials(GROUPS["all"]))
     yield as_markdown(_chosen(tables(methods), "Accuracy", "Against", "Who answered", "Calibration"))
@@ -205,9 +246,9 @@ def family_section(trials: Sequence[Trial]) -> Iterator[str]:
     )
 
 
-def mbpp_section(trials: Sequence[Trial]) -> Iterator[str]:
+def mbpp_section(found: Found) -> Iterator[str]:
     """Yield the tables of MBPP."""
-    yield as_markdown(_chosen(tables(findings(trials)), "Accuracy"))
+    yield as_markdown(_chosen(tables(findings(found.trials(GROUPS["all"]))), "Accuracy"))
 
 
 def _chosen(made: Sequence[Table], *titles: str) -> list[Table]:
@@ -234,16 +275,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     asked.folder.mkdir(parents=True, exist_ok=True)
     family, record = asked.folder / "family.jsonl", asked.folder / "family-run.jsonl"
-    make = (sys.executable, "-m", "training.family", family, "--tasks", str(asked.tasks))
+    drawn = ("--tasks", str(asked.tasks), "--seed", SEED)
+    make = (sys.executable, "-m", "training.family", family, *drawn)
     subprocess.run(make, check=True, cwd=ROOT)
-    run(family, record, FAMILY_METHODS, "--jobs", asked.jobs)
-    trials = read_trials([record])
-    parts = [f"## {asked.tasks:,} held-out tasks of the family", *family_section(trials)]
+    found = run(family, record, FAMILY_METHODS, "--jobs", asked.jobs)
+    parts = [f"## {asked.tasks:,} held-out tasks of the family", *family_section(found)]
     if asked.mbpp:
         mbpp = asked.folder / "mbpp-run.jsonl"
-        run(asked.mbpp, mbpp, MBPP_METHODS, "--visible", "1", "--jobs", asked.jobs)
-        parts += ["## MBPP", *mbpp_section(read_trials([mbpp]))]
-    for name, picture in pictures(findings(Found.of(trials).trials(GROUPS["all"]))).items():
+        shown = ("--visible", "1", "--jobs", asked.jobs)
+        parts += ["## MBPP", *mbpp_section(run(asked.mbpp, mbpp, MBPP_METHODS, *shown))]
+    for name, picture in pictures(findings(found.trials(GROUPS["all"]))).items():
         (asked.folder / name).write_text(picture, "utf-8")
     asked.page.write_text(written(asked.page.read_text("utf-8"), "\n\n".join(parts)), "utf-8")
 

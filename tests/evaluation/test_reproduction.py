@@ -22,7 +22,7 @@ TITLES = (
 def test_one_command_writes_the_tables_between_the_marks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE)
-    asked = [str(tmp_path / "kept"), "--tasks", "2", "--page", str(page)]
+    asked = [str(tmp_path / "kept"), "--tasks", "6", "--page", str(page)]
     reproduction.main(asked)
     text = page.read_text()
     assert text.startswith("# Words before\n\n")

@@ -341,7 +341,9 @@ def hosted(shell: Shell, provider: Provider) -> Shell:
 def test_a_hosted_model_is_asked_with_consent_alone_and_through_the_users_ledger(
     hosted: Shell, provider: Provider
 ) -> None:
-    command = ("large-alone", "--large", "hosted", "--limit", "2")
+    command = ("large-alone", "--large", "hosted", "--limit", "2", "--budget", "1")
+    done = hosted.run("eval", "run", "tasks.jsonl", "--out", "out.jsonl", "--method", *command[:-2])
+    assert "say what a run with a hosted model may cost at most: --budget USD" in done.stderr
     done = hosted.run("eval", "run", "tasks.jsonl", "--out", "out.jsonl", "--method", *command)
     assert done.returncode == 1
     assert "the large model cannot be asked" in done.stderr

@@ -62,6 +62,8 @@ class BenchSettings:
     """The settings of the configured hosted model that differ from the defaults, by the names of `Config`."""
     workspace: str = ""
     """Whose consent counts for a hosted model."""
+    file: str = ""
+    """The file of the tasks, whose ignore rules count; a stand-in has none."""
     purse: str = ""
     """The folder of the run's own ledger."""
     home: str = ""
@@ -138,7 +140,7 @@ class Examined(Assistant):
             engine = EngineSettings(threads=settings.threads, gpu_layers=settings.gpu_layers)
             self._player = LocalModel(Path(settings.stand_in), engine, RESTARTS_MAX)
             played, read = Retrying.of(self._player)
-            self._standin = StandIn(played, self.large.name, read)
+            self._standin = StandIn(played, self.large.name, read, TIMEOUT_S)
             try:
                 url = await self._standin.start()
             except OSError as error:

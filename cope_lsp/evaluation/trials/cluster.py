@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cope_lsp.errors import CopeError, SandboxUnavailableError
-from cope_lsp.evaluation.record import Row
+from cope_lsp.evaluation.record import Record, Row
 from cope_lsp.evaluation.trials.bench import Bench, BenchSettings
 from cope_lsp.evaluation.trials.spent import Spent
 from cope_lsp.evaluation.trials.trial import Unit, opened
@@ -35,6 +35,8 @@ class Cluster:
     jobs: int
     address: str
     take: Callable[[Row], None]
+    record: Record
+    """Of what was paid already."""
     spent: Spent = field(default_factory=Spent)
     """By all its processes; how long they take to end is not known."""
     _missing: list[str] = field(default_factory=list)
@@ -62,9 +64,16 @@ class Cluster:
         except (ConnectionError, ValueError, RuntimeError) as error:
             msg = f"there is no Ray cluster at {self.address}: {error}"
             raise CopeError(msg) from error
-        jobs = min(self.jobs, len(units))
+        free = int(ray.cluster_resources().get("CPU", 0))  # who asks for more waits for ever
+        jobs = min(self.jobs, len(units), free)
+        if not jobs:
+            msg = f"the Ray cluster at {self.address} has no processors"
+            raise CopeError(msg)
         budget = self.settings.budget_nusd
-        settings = replace(self.settings, budget_nusd=None if budget is None else budget // jobs)
+        if budget is not None:
+            left = max(0, budget - sum(call.nusd for call in self.record.calls.values()))
+            budget = left // jobs
+        settings = replace(self.settings, budget_nusd=budget)
         actors = [ray.remote(Station).options(num_cpus=1).remote(asdict(settings)) for _ in range(jobs)]
         waiting = iter(units)
         try:

@@ -37,14 +37,19 @@ GROUPS = {
         "cope-checks:samples=16:rounds=3",
         "cope-checks:when_hopeless=stop",
         "cope-checks:samples=16:rounds=3:when_hopeless=stop",
-        "offline:samples=16:rounds=3",
+        "offline:rounds=3",
+        "offline:samples=16:rounds=7",
         "cascade-no-plans:tests=3:rounds=1",
-        "cascade-no-plans:tests=3:samples=16:rounds=3",
+        "cascade-no-plans:tests=3:rounds=3:stage_1=goal",
+        "cascade-no-plans:tests=3:samples=16:rounds=7:stage_1=goal",
         "cascade-self-planned:tests=3:rounds=1",
-        "cascade-self-planned:tests=3:samples=16:rounds=3",
+        "cascade-self-planned:tests=3:rounds=1:passed_on=no",
+        "cascade-self-planned:tests=3:samples=16:rounds=3:passed_on=no",
+        *(f"router:thresholds={share}" for share in (0.3, 0.4, 0.6, 0.7, 0.8, 0.9)),
+        *(f"scored-cascade:thresholds={share}" for share in (0.5, 0.7, 0.8, 0.9, 0.99)),
     ),
 }
-"""Names for many methods at once. Baselines with tests draw as many local drafts as COPE with checks."""
+"""Names for many methods at once. COPE draws in two stages: a rival with one has twice as many rounds."""
 
 SAMPLES_MAX = 16
 

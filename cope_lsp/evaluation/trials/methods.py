@@ -12,7 +12,7 @@ from cope_lsp.cascade import decide, run
 from cope_lsp.cascade.code import CodeFamily, CodeTask
 from cope_lsp.cascade.confidence import perplexity
 from cope_lsp.cascade.family import Assessed, Draft
-from cope_lsp.cascade.outcome import EscalationAsked, Outcome
+from cope_lsp.cascade.outcome import EscalationAsked, Outcome, StageStarted
 from cope_lsp.cascade.plan import Plan, Plans
 from cope_lsp.checks.base import Check
 from cope_lsp.egress.redact import redact
@@ -99,6 +99,7 @@ async def cascade(scene: Scene, stages: Sequence[decide.Stage], plans: Plans = N
         cascade_when_hopeless=scene.setting.when_hopeless,
     )
     outcome: Outcome | None = None
+    rounds = 0
     solving = scene.assistant.solve(
         scene.code, scene.checks, agreed, plans,
         stages=stages, seed=scene.seed * SEED_STEP, hand_on=scene.setting.passed_on,
@@ -106,16 +107,22 @@ async def cascade(scene: Scene, stages: Sequence[decide.Stage], plans: Plans = N
     async with aclosing(solving) as events:
         async for event in events:
             outcome = event if isinstance(event, Outcome) else None
+            rounds = event.round if isinstance(event, StageStarted) else rounds
     assert outcome is not None
     place = outcome.stage - 1
     reached = _reached(outcome, stages[place])
-    if reached.accepted and reached.estimator == "agreement" and not scene.setting.rounds:
-        share = await _agreeing(scene, stages[place], place, outcome.plans if place else plans, reached.draft)
+    if reached.accepted and reached.estimator == "agreement":
+        shown = outcome.plans if place else plans
+        first = scene.seed * SEED_STEP + place * 10 * run.SEEDS_PER_ROUND
+        seeds = [first + number * run.SEEDS_PER_ROUND for number in range(rounds + 1)]
+        share = await _agreeing(scene, stages[place], seeds, shown, reached.draft)
         reached = replace(reached, confidence=share)
     return reached
 
 
-async def _agreeing(scene: Scene, stage: decide.Stage, place: int, plans: Plans, draft: str) -> float:
+async def _agreeing(
+    scene: Scene, stage: decide.Stage, seeds: Sequence[int], plans: Plans, draft: str
+) -> float:
     """Return which share of all samples of a stage gives the answer of a draft.
 
     The product stops when enough of those that have come agree; of how many that was depends on their order,
@@ -123,11 +130,10 @@ async def _agreeing(scene: Scene, stage: decide.Stage, place: int, plans: Plans,
     """
     family = CodeFamily(scene.code, scene.small, scene.checks[:1])  # what does not parse has no answer
     wanted = (await family.assess(Draft(draft))).judged.answer
-    seed = scene.seed * SEED_STEP + place * 10 * run.SEEDS_PER_ROUND
     with scene.tape.aside():
-        drafts = [each async for each in family.draw(stage, plans, stage.samples, seed)]
+        drafts = [each for seed in seeds async for each in family.draw(stage, plans, stage.samples, seed)]
     answers = [(await family.assess(each)).judged.answer for each in drafts]
-    return answers.count(wanted) / stage.samples
+    return answers.count(wanted) / len(answers)
 
 
 def _reached(outcome: Outcome, stage: decide.Stage) -> Reached:
@@ -135,7 +141,8 @@ def _reached(outcome: Outcome, stage: decide.Stage) -> Reached:
     draft = outcome.draft.text if outcome.draft else ""
     is_planned = stage.planner == "large" and plans.guideline is not None
     by_large = 3 if stage.executor == "large" else 2 if is_planned else 1
-    estimator: Evidence = "tests" if any(each.check == "tests" for each in outcome.verdicts) else "agreement"
+    tested = any(each.check == "tests" and each.judgement != "unknown" for each in outcome.verdicts)
+    estimator: Evidence = "tests" if tested else "agreement"
     # One draft agrees with itself, which says nothing.
     value = outcome.confidence if estimator == "tests" or stage.samples > 1 else None
     return Reached(

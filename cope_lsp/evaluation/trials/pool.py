@@ -19,7 +19,7 @@ from cope_lsp.evaluation.trials.trial import Unit
 from cope_lsp.evaluation.trials.worker import row_of, spent_of
 
 LINE_BYTES_MAX = 1 << 27
-FAREWELL_S = 30.0
+FAREWELL_S = 65.0
 """How long a process may wait for what it has sent to a large model, when a run is stopped."""
 
 

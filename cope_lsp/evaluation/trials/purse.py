@@ -4,6 +4,8 @@ It makes `--budget` a limit that holds for all processes of a run together, what
 model the user's own ledger holds beside it.
 """
 
+import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cope_lsp.errors import CopeError
@@ -11,6 +13,8 @@ from cope_lsp.ledger.entries import Attempt, Limits, OverBudget, Settlement, usd
 from cope_lsp.ledger.ledger import Ledger
 from cope_lsp.ledger.teller import Teller
 from cope_lsp.models.question import Answer, Question, Quote
+
+_MONTH = len("2026-11")
 
 
 class BudgetReachedError(CopeError):
@@ -30,12 +34,23 @@ class Purse:
         Raises:
             LedgerError: the ledger cannot be used.
         """
+        self._ledger = Ledger(folder)
         self._budget_nusd = budget_nusd
-        ledger = Ledger(folder)
-        limits = Limits(call_nusd=None, day_nusd=None, month_nusd=budget_nusd)
-        if ledger.limits() != limits:
-            ledger.set_limits(limits)
-        self._teller = Teller(ledger)
+        self._month = ""
+        self._teller = Teller(self._ledger)
+        self._hold()
+
+    def _hold(self) -> None:
+        """Let the limit of this month be what earlier ones have left of the budget."""
+        month = self._ledger.summary().month
+        limit = self._budget_nusd
+        if limit is not None:
+            earlier = sum(call.spent_nusd for call in self._ledger.history(-1)) - month.spent_nusd
+            limit = max(0, limit - earlier)
+        limits = Limits(call_nusd=None, day_nusd=None, month_nusd=limit)
+        if self._ledger.limits() != limits:
+            self._ledger.set_limits(limits)
+        self._month = month.start[:_MONTH]
 
     async def reserve(self, reservation: str, question: Question, quote: Quote) -> None:
         """Take the most that a question can cost out of the purse; nothing may be sent without it.
@@ -43,6 +58,8 @@ class Purse:
         Raises:
             BudgetReachedError: it is more than what is left.
         """
+        if f"{datetime.now(UTC):%Y-%m}" != self._month:
+            await asyncio.to_thread(self._hold)
         attempt = Attempt(
             id=reservation,
             endpoint=quote.endpoint,

@@ -27,6 +27,9 @@ from cope_lsp.models.base import TextModel
 from cope_lsp.models.question import Answer, Question
 from cope_lsp.values import Finish, Generation, ModelInfo, ModelState, Sample, Usage
 
+DEADLINE_S = 3_600.0
+"""For all drafts of one stage of the small model."""
+
 Ask = Callable[[Question], Awaitable[Answer]]
 Tell = Callable[[Row], None]
 
@@ -140,7 +143,7 @@ class Tape:
         tokens = answer.input_tokens, 0, answer.output_tokens
         call = Call(
             key, "large", who.name, who.digest, self.asked, *tokens, answer.seconds, answer.cost_nusd, said,
-            failure, answer.reservation,
+            failure, answer.reservation, _size(question),
         )  # fmt: skip
         self.write(Row(call=call))
         return call
@@ -196,6 +199,8 @@ class TapedModel:
         await self._model.close()
 
     def _as_asked(self, generation: Generation) -> Generation:
+        # Nobody waits at an editor: what a large model on a slow machine needs, it may take.
+        generation = replace(generation, limits=replace(generation.limits, deadline_s=DEADLINE_S))
         if not generation.sampling.temperature:
             # A score needs them, and then the same call does for all who ask for one greedy draft.
             return replace(generation, logprobs=True)
@@ -226,6 +231,10 @@ class TapedModel:
         call = Call(key, "small", self.who.name, self.who.digest, self._tape.asked, *tokens, seconds, 0, said)
         self._tape.write(Row(call=call))
         return call
+
+
+def _size(question: Question) -> int:
+    return len(question.system.encode()) + len(question.text.text.encode())
 
 
 def _finish(text: str) -> Finish:

@@ -90,7 +90,8 @@ async def _trial(bench: Bench, task: Task, wanted: Wanted, scores: dict[str, Sco
     bench.tape.begin(task.asked)
     bench.small.temperature = wanted.setting.temperature
     timer = Timer()
-    code = code_task(task, Path(bench.settings.workspace))
+    workspace = Path(bench.settings.workspace)
+    code = code_task(task, workspace, Path(bench.settings.file or workspace / "task.py"))
     async with checks(bench, code, task, wanted.setting.tests, timer) as used:
         scene = Scene(
             code=code,
@@ -145,12 +146,12 @@ def _as_trial(bench: Bench, task: Task, wanted: Wanted, reached: Reached, scored
     )
 
 
-def code_task(task: Task, workspace: Path) -> CodeTask:
+def code_task(task: Task, workspace: Path, file: Path) -> CodeTask:
     """Return a task as the product knows it: a file with a function that is still to be written."""
     quoted = task.docstring.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     said = f'    """{quoted}{" " if quoted.endswith(chr(34)) else ""}"""\n' if quoted.strip() else ""
     text = f"{task.context}{task.signature}\n{said}    raise NotImplementedError\n"
-    return CodeTask(target_named(text, task.name), text, workspace / "task.py", workspace)
+    return CodeTask(target_named(text, task.name), text, file, workspace)
 
 
 @dataclass(slots=True)

@@ -9,17 +9,22 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from cattrs.preconf.json import make_converter
 
 from cope_lsp.errors import CopeError, SandboxUnavailableError
+from cope_lsp.evaluation.lines import Lines
 from cope_lsp.evaluation.record import Row
 from cope_lsp.evaluation.trials.bench import Bench, BenchSettings
 from cope_lsp.evaluation.trials.purse import BudgetReachedError
 from cope_lsp.evaluation.trials.spent import Spent
 from cope_lsp.evaluation.trials.trial import Unit, opened, work
 from cope_lsp.stdio import claim_stdio
+
+PAID = "paid.jsonl"
+"""In the home of a process: the calls of the large model that it made."""
 
 converter = make_converter()
 
@@ -53,8 +58,15 @@ async def _serve(source: BinaryIO, sink: BinaryIO) -> None:
     if not first:
         return
     settings = converter.structure(json.loads(first), BenchSettings)
+    paid = Lines(Path(settings.home) / PAID, Row)
+
+    def tell(row: Row) -> None:
+        if row.call and row.call.role == "large":
+            paid.add(row)  # who started us may be gone, and it must not be paid for again
+        say({"row": asdict(row)})
+
     try:
-        bench = await opened(settings, lambda row: say({"row": asdict(row)}))
+        bench = await opened(settings, tell)
     except SandboxUnavailableError as error:
         say({"error": str(error)})
         return
