@@ -93,6 +93,13 @@ def test_the_table(now: Situation, policy: Policy, expected: Decision) -> None:
     assert decide(now, policy) == expected
 
 
+def test_one_sample_is_not_drawn_again() -> None:
+    """It is greedy: it would be the same."""
+    greedy = (replace(STAGES[0], samples=1), *STAGES[1:])
+    assert decide(situation(0, FAILED, 0), AUTO, greedy) == PLANNED
+    assert decide(situation(0, HALF, 0), NEVER, greedy) == GiveUp("never", best=0)
+
+
 def test_the_stages_are_those_of_the_paper() -> None:
     rows = [(row.planner, row.executor, row.plan, row.samples, row.threshold) for row in STAGES]
     assert rows == [

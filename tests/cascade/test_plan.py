@@ -43,12 +43,14 @@ def test_a_guideline_joins_the_goal() -> None:
 
 SORT = Plan("guideline", "Sort, then take the first.", "large")
 BOTH = Plans(GOALS[0], SORT)
+FAILED = [Judged("a", "failed"), Judged("b", "failed")]
 
 
 @pytest.mark.parametrize(("drafts", "kept"), [
     ([Judged("a", "failed"), Judged("b", "failed"), Judged(None)], Plans()),
     ([Judged("a", "failed"), Judged("b", "passed")], BOTH),
     ([Judged("a", "failed"), Judged(None)], BOTH),  # one draft may be bad by itself
+    ([Judged("a", "failed"), Judged("a", "failed")], BOTH),  # and so may two that are the same
     ([Judged("a"), Judged("b")], BOTH),  # no test ran
     ([], BOTH),
 ])  # fmt: skip
@@ -58,7 +60,7 @@ def test_a_plan_that_tests_refuted_is_not_handed_on(drafts: list[Judged], kept: 
 
 def test_what_the_user_said_is_always_handed_on() -> None:
     mine = replace(SORT, author=USER)
-    assert not_refuted(Plans(GOALS[0], mine), [Judged("a", "failed")] * 2) == Plans(guideline=mine)
+    assert not_refuted(Plans(GOALS[0], mine), FAILED) == Plans(guideline=mine)
 
 
 def test_what_was_wrong_belongs_to_what_a_plan_is_remembered_under() -> None:

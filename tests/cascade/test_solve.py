@@ -200,6 +200,8 @@ async def test_one_question_to_the_user_covers_what_follows(home: Path) -> None:
         assert outcome.status == "solved"
         assert [asked.must_ask for asked in at.asked] == [True, False]
         assert at.asked[0].cost_max_nusd >= at.asked[0].quote.bound_nusd + at.asked[1].quote.bound_nusd
+        assert at.asked[1].cost_max_nusd == at.asked[1].quote.bound_nusd, "no plan is bought any more"
+        assert at.asked[1].quote.bound_nusd < at.asked[0].cost_max_nusd - at.asked[0].quote.bound_nusd
 
 
 @pytest.mark.parametrize(("settings", "limits", "reason"), [

@@ -9,16 +9,21 @@ from typing import Any
 import anthropic
 import pytest
 
-from cope_lsp.cascade import planner, understudy
+from cope_lsp.cascade import planner, prompts, understudy
+from cope_lsp.cascade.code import CodeFamily, CodeTask
+from cope_lsp.cascade.plan import Plans
 from cope_lsp.config import Config
 from cope_lsp.context.passage import passage
+from cope_lsp.context.target import target_named
 from cope_lsp.egress import offline
 from cope_lsp.egress.audit import Audit
 from cope_lsp.egress.consent import ConsentStore
 from cope_lsp.egress.gate import Gate
+from cope_lsp.engine.wire import EngineSettings
 from cope_lsp.ledger.ledger import Ledger
 from cope_lsp.ledger.prices import PriceTable
 from cope_lsp.ledger.teller import Teller
+from cope_lsp.models.catalog import embedded_path
 from cope_lsp.models.claude import Claude
 from cope_lsp.models.local import LocalModel
 from cope_lsp.models.standin import Asked, StandIn
@@ -316,3 +321,15 @@ def test_the_planner_and_the_understudy_agree_on_every_section(tmp_path: Path) -
     assert reading(question.text.text, planner.DRAFT_SYSTEM) == (
         'def add(a, b):\n    """Add\nthem."""\n    # Goal: the sum\n    # Guideline: Use plus.\n'
     )
+
+
+def test_both_models_are_shown_the_same_of_a_file(tmp_path: Path) -> None:
+    """What is imported too: who does not know it writes worse, and would be compared unfairly."""
+    text = 'import math\n\n\ndef f(): ...\n\n\ndef area(r):\n    """Return the area."""\n    ...\n'
+    task = CodeTask(target_named(text, "area"), text, tmp_path / "a.py", tmp_path)
+    model = LocalModel(embedded_path(), EngineSettings(), 0)
+    family = CodeFamily(task, model, ())
+    asked = family.draft_question(Plans(), "")
+    assert "import math" in asked.text.text
+    small = prompts.plain(family._parts(Plans()), "code")
+    assert reading(asked.text.text, planner.DRAFT_SYSTEM) == small
