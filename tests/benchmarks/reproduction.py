@@ -57,14 +57,15 @@ MAIN = "cope-checks"
 class Found:
     """The variants of one run, on the tasks of one file."""
 
+    tasks: int
     all: tuple[Variant, ...]
     calls: dict[str, Call]
 
     @classmethod
     def of(cls, record: Record, tasks: Path) -> "Found":
-        digests = {task.digest for task in read(tasks)}
-        trials = [trial for trial in record.trials.values() if trial.digest in digests]
-        return cls(tuple(variants(trials)), record.calls)
+        ids = {task.id for task in read(tasks)}
+        trials = [trial for trial in record.trials.values() if trial.task in ids]
+        return cls(len(ids), tuple(variants(trials)), record.calls)
 
     def named(self, text: str) -> Variant:
         """Return what `eval run` makes of a method's name with its settings; exactly one was tried."""
@@ -72,6 +73,7 @@ class Found:
         (found,) = (
             each for each in self.all if each.method == method and replace(each.setting, fitted="") == setting
         )
+        assert len(found.trials) == self.tasks, f"{found.label} was tried on other tasks, too"
         return found
 
     def as_sent(self, variant: Variant) -> dict[str, float]:
