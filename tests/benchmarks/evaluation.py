@@ -22,7 +22,7 @@ from tests.benchmarks.measure import Measurement
 from tests.benchmarks.replay import environment
 from training.family.generator import tasks as family
 
-METHODS = ("cope-checks", "cope-consensus")
+METHODS = ("offline", "cope-checks", "cope-consensus")
 TASKS_PER_REPETITION = 10
 SEED = 5
 PRICES = ("--price-in", "2", "--price-out", "10")
@@ -30,7 +30,7 @@ PRICES = ("--price-in", "2", "--price-out", "10")
 
 
 def measure(repetitions: int) -> list[Measurement]:
-    """Run both methods on tasks of the family that no model was trained on."""
+    """Run each method on tasks of the family that no model was trained on."""
     with tempfile.TemporaryDirectory(prefix="cope") as folder:
         path = Path(folder) / "tasks.jsonl"
         drawn = family("held-out", TASKS_PER_REPETITION * repetitions, SEED)

@@ -23,6 +23,9 @@ from cope_lsp.evaluation.variants import Variant, variants
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "evaluation.md"
+PICTURE = "evaluation.svg"
+"""Beside the page: cost against accuracy."""
+
 BEGIN, END = "<!-- reproduction: begin -->", "<!-- reproduction: end -->"
 TASKS, SEED = 1_000, "4"
 PRICE_IN, PRICE_OUT = 2, 10
@@ -286,8 +289,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         mbpp = asked.folder / "mbpp-run.jsonl"
         shown = ("--visible", "1", "--jobs", asked.jobs)
         parts += ["## MBPP", *mbpp_section(run(asked.mbpp, mbpp, MBPP_METHODS, *shown))]
-    for name, picture in pictures(findings(found.trials(GROUPS["all"]))).items():
+    drawn_now = pictures(findings(found.trials(GROUPS["all"])))
+    for name, picture in drawn_now.items():
         (asked.folder / name).write_text(picture, "utf-8")
+    asked.page.with_name(PICTURE).write_text(drawn_now["accuracy-cost.svg"], "utf-8")
     asked.page.write_text(written(asked.page.read_text("utf-8"), "\n\n".join(parts)), "utf-8")
 
 
