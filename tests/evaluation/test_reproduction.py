@@ -40,7 +40,9 @@ def test_one_command_writes_the_tables_between_the_marks(tmp_path: Path) -> None
 def test_the_page_of_the_project_has_the_marks() -> None:
     page = reproduction.PAGE.read_text("utf-8")
     assert page.count(reproduction.BEGIN) == page.count(reproduction.END) == 1
-    assert reproduction.written(page, "x").count("x") >= 1
+    again = reproduction.written(page, "tables")
+    assert f"{reproduction.BEGIN}\n\ntables\n\n{reproduction.END}" in again
+    assert again.endswith(page.partition(reproduction.END)[2])
 
 
 def test_a_page_without_marks_is_not_written_over() -> None:
